@@ -1,0 +1,16 @@
+const project = (displayName, testMatch, extra = {}) => ({
+  displayName,
+  testMatch,
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': '<rootDir>/test/strip-types-transform.mjs' },
+  ...extra,
+});
+
+/** @type {import('jest').Config} */
+export default {
+  projects: [
+    project('unit', ['<rootDir>/src/**/*.test.ts', '<rootDir>/test/**/*.unit.test.ts']),
+    project('integration', ['<rootDir>/test/integration/**/*.test.ts']),
+  ],
+};

@@ -1,0 +1,94 @@
+import type { Secret } from '../observability/secret.ts';
+
+/**
+ * A Hadoop delegation token with the fields of its decoded identifier.
+ *
+ * `kind` and `service` are client-side labels that the server never checks; `identifier` and `password` are what
+ * authenticates. Dates are milliseconds since the epoch, as bigint because Long.MAX_VALUE is a legal maxDate.
+ */
+export interface DelegationToken {
+  readonly kind: string;
+  readonly service: string;
+  readonly identifier: Uint8Array;
+  readonly password: Secret<Uint8Array>;
+  readonly owner: string;
+  readonly renewer: string;
+  /** Empty since Hadoop 3.3 for a WebHDFS token issued to a proxy user, the proxy's short name before. */
+  readonly realUser: string;
+  readonly issueDate: bigint;
+  readonly maxDate: bigint;
+  /** int32, may be negative after it wrapped on the server. */
+  readonly sequenceNumber: number;
+  readonly masterKeyId: number;
+}
+
+export interface IssueRequest {
+  /** Short name of the user the token is for. */
+  readonly owner: string;
+  /** Short name of the only one who may renew it. */
+  readonly renewer: string;
+}
+
+export interface CallOptions {
+  /** Ends the call; what it rejects with is then the signal's reason or a TokenServiceError that holds it as cause. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * One kind of delegation token of one Hadoop cluster. Owned by the core and implemented in `hadoop/`.
+ * Every method rejects with {@link TokenServiceError} and nothing else (but for an aborted signal).
+ */
+export interface TokenService {
+  /** The kind its tokens carry, for example `HDFS_DELEGATION_TOKEN`. */
+  readonly kind: string;
+  /** What the caller gets is what the server said; `verifyIssuedToken` decides if it is what was asked. */
+  issue(request: IssueRequest, options?: CallOptions): Promise<DelegationToken>;
+  /** Returns the new expiry, ms since the epoch: min(maxDate, now + the server's renew interval). */
+  renew(token: DelegationToken, options?: CallOptions): Promise<{ readonly expiresAt: bigint }>;
+  /** Success also when the server no longer knows the token. */
+  cancel(token: DelegationToken, options?: CallOptions): Promise<void>;
+}
+
+export type TokenServiceFailure =
+  /** Standby or becoming active: another endpoint may answer. */
+  | 'not-active'
+  /** Refused connection, time-out, 5xx, broken reply: nothing is known about the request. */
+  | 'unreachable'
+  /** The active server is in safe mode: the same cluster, later. */
+  | 'safe-mode'
+  /** The server understood and said no: proxy-user rules, wrong renewer, unknown user. */
+  | 'denied'
+  /** The server does not accept this token (any more). */
+  | 'invalid-token'
+  /** Kerberos or cookie trouble between us and the server: keytab, clock, SPN, replay. */
+  | 'authentication'
+  /** Our request was malformed in the server's eyes: a bug or an incompatible server. */
+  | 'bad-request'
+  /** The server answered with something other than what was asked: never handed out. */
+  | 'wrong-token';
+
+/**
+ * What a token service rejects with. The message is for the operator; it holds no token, cookie or header.
+ */
+export class TokenServiceError extends Error {
+  override readonly name = 'TokenServiceError';
+  readonly failure: TokenServiceFailure;
+  /** `scheme://host:port` of the server that said so, if one did. */
+  readonly endpoint: string | undefined;
+  /** Simple Java class name of the server's exception, if it named one. */
+  readonly exception: string | undefined;
+  /** What the operator can do about it, if that is known. */
+  readonly fix: string | undefined;
+
+  constructor(
+    failure: TokenServiceFailure,
+    message: string,
+    details: { endpoint?: string; exception?: string; fix?: string; cause?: unknown } = {},
+  ) {
+    super(message, details.cause === undefined ? {} : { cause: details.cause });
+    this.failure = failure;
+    this.endpoint = details.endpoint;
+    this.exception = details.exception;
+    this.fix = details.fix;
+  }
+}

@@ -1,0 +1,15 @@
+/** Why an authenticated pod speaks for nobody: for the operator's log; the caller only sees a 403 with a stable code. */
+export type IdentityRefusal = 'no-stamp' | 'user-name-invalid' | 'user-denied' | 'do-as-not-allowed';
+
+export type IdentityResult =
+  | { readonly outcome: 'identified'; readonly user: string }
+  | { readonly outcome: 'refused'; readonly reason: IdentityRefusal; readonly detail?: string };
+
+export interface StampedPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** Decides which Hadoop user a pod speaks for. `doAs` is what the caller asks to be instead, or undefined. */
+export type IdentifyUser = (pod: StampedPod, doAs: string | undefined) => IdentityResult;
