@@ -11,6 +11,8 @@ const project = (displayName, testMatch, extra = {}) => ({
 export default {
   projects: [
     project('unit', ['<rootDir>/src/**/*.test.ts', '<rootDir>/test/**/*.unit.test.ts']),
-    project('integration', ['<rootDir>/test/integration/**/*.test.ts']),
+    project('integration', ['<rootDir>/test/integration/**/*.test.ts'], {
+      setupFilesAfterEnv: ['<rootDir>/test/integration/set-timeout.mjs'],
+    }),
   ],
 };
