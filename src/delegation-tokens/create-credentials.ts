@@ -1,0 +1,92 @@
+import type { Clock } from '../time/clock.ts';
+import type { CredentialsSelection, GetCredentials, TokenSource } from './credentials.ts';
+import type { CachedToken, TokenCache } from './token-cache.ts';
+import { TokenServiceError } from './token-service.ts';
+
+/** When to ask again for an optional kind that could not be had. */
+export const RETRY_MISSING_MS = 300_000;
+
+export interface CredentialsOptions {
+  /** At least one. The cluster of the first is the default. */
+  readonly sources: readonly TokenSource[];
+  readonly cache: TokenCache;
+  readonly clock: Clock;
+  /** Between 0 and 1, as Math.random. */
+  readonly random: () => number;
+}
+
+/**
+ * Gets all the tokens of one request, in parallel, in the order of the configured sources.
+ *
+ * A kind may have several sources (federated nameservices). A required kind is all of them: one that fails, fails the
+ * request, at once. Of an optional kind the caller gets what there is, and a note if that is not all. A kind named both
+ * ways is required. An empty list of kinds means the same as none: every kind of the cluster, except those named as optional.
+ *
+ * `refreshAfter` is spread over ± 10 % by each answer, so that pods which share a token don't come back together.
+ *
+ * Throws a RangeError for sources that are empty or could be mistaken for each other.
+ */
+export function createGetCredentials(options: CredentialsOptions): GetCredentials {
+  const { sources, cache, clock, random } = options;
+  checkSources(sources);
+  const spread = (periodMs: number): number => periodMs * (0.9 + 0.2 * random());
+
+  return async ({ owner, namespace, selection }, { signal } = {}) => {
+    const cluster = selection.cluster ?? sources[0]?.cluster ?? '';
+    const ofCluster = sources.filter((source) => source.cluster === cluster);
+    if (ofCluster.length === 0) return { outcome: 'unknown-cluster', name: cluster };
+    const { required, optional } = selectKinds(selection, ofCluster);
+    for (const kind of [...required, ...optional]) {
+      if (!ofCluster.some((source) => source.kind === kind)) return { outcome: 'unknown-kind', name: kind };
+    }
+
+    const missing = new Map<string, string>();
+    const get = async (source: TokenSource): Promise<CachedToken | undefined> => {
+      try {
+        return await cache.get({ source, owner, namespace }, signal === undefined ? {} : { signal });
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (required.has(source.kind) || !(error instanceof TokenServiceError)) throw error;
+        missing.set(source.kind, error.failure);
+        return undefined;
+      }
+    };
+    const selected = ofCluster.filter(({ kind }) => required.has(kind) || optional.has(kind));
+    const tokens = (await Promise.all(selected.map(get))).filter((token) => token !== undefined);
+
+    const times = tokens.map(({ issuedAt, reusePeriodMs }) => issuedAt + spread(reusePeriodMs));
+    if (missing.size > 0) times.push(clock.now() + spread(RETRY_MISSING_MS));
+    return {
+      outcome: 'issued',
+      cluster,
+      tokens: tokens.map(({ source, token, expiresAt }) => ({ source, token, expiresAt })),
+      missing: [...missing].map(([kind, code]) => ({ kind, code })),
+      refreshAfter: Math.round(Math.min(...times)),
+    };
+  };
+}
+
+function selectKinds(
+  { kinds = [], optionalKinds = [] }: CredentialsSelection,
+  ofCluster: readonly TokenSource[],
+): { required: ReadonlySet<string>; optional: ReadonlySet<string> } {
+  const named = new Set(kinds);
+  const optional = new Set(optionalKinds);
+  const rest = ofCluster.map(({ kind }) => kind).filter((kind) => !optional.has(kind));
+  return { required: named.size > 0 ? named : new Set(rest), optional };
+}
+
+function checkSources(sources: readonly TokenSource[]): void {
+  if (sources.length === 0) throw new RangeError('no token sources: configure at least one cluster');
+  const seen = new Set<string>();
+  for (const { cluster, kind, name, services, tokenService } of sources) {
+    const label = `token source ${name} (${kind}) of cluster ${cluster}`;
+    if (services.length === 0)
+      throw new RangeError(`${label} has no service label: clients could not find its token`);
+    if (tokenService.kind !== kind) throw new RangeError(`${label}: its service issues ${tokenService.kind}`);
+    const key = JSON.stringify([cluster, kind, name]);
+    // They would share cache entries: one would hand out the other's tokens.
+    if (seen.has(key)) throw new RangeError(`${label} is configured twice: name it differently`);
+    seen.add(key);
+  }
+}

@@ -1,0 +1,248 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+
+import { FakeClock, settle } from '../../../test/fakes/fake-clock.ts';
+import { TokenServiceError } from '../../delegation-tokens/token-service.ts';
+import type { TokenServiceFailure } from '../../delegation-tokens/token-service.ts';
+import { SpnegoError } from '../spnego.ts';
+import type { SpnegoFailure } from '../spnego.ts';
+import { Failover } from './failover.ts';
+
+type Answer = 'ok' | TokenServiceFailure | SpnegoFailure;
+
+let clock: FakeClock;
+let asked: string[];
+/** What each member answers now. */
+let answers: Record<string, Answer>;
+let random: number;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  asked = [];
+  random = 0;
+});
+
+const ask = async (member: string): Promise<string> => {
+  asked.push(member);
+  const answer = answers[member] ?? 'ok';
+  if (answer === 'ok') return `from ${member}`;
+  throw failureOf(answer, member);
+};
+
+const couldNotAsk: readonly Answer[] = ['kdc-unreachable', 'process'];
+const noTicket: readonly Answer[] = ['credentials', 'unknown-service', 'configuration', 'gss'];
+const isSpnegoFailure = (answer: Answer): answer is SpnegoFailure =>
+  couldNotAsk.includes(answer) || noTicket.includes(answer);
+
+function failureOf(answer: Exclude<Answer, 'ok'>, member: string): TokenServiceError {
+  if (isSpnegoFailure(answer)) {
+    const failure = couldNotAsk.includes(answer) ? 'unreachable' : 'authentication';
+    return new TokenServiceError(failure, answer, { cause: new SpnegoError(answer, 'x') });
+  }
+  return new TokenServiceError(answer, `${member} says so`, {
+    endpoint: `http://${member}`,
+    fix: `mend ${member}`,
+  });
+}
+
+const failover = (members: readonly string[] = ['nn1', 'nn2'], rounds?: number) =>
+  new Failover({
+    members,
+    nameOf: (member) => member,
+    clock,
+    random: () => random,
+    ...(rounds === undefined ? {} : { rounds }),
+  });
+
+/** Lets all pauses pass. */
+async function settled<T>(call: Promise<T>): Promise<T> {
+  const done = call.then(
+    () => true,
+    () => true,
+  );
+  for (let second = 0; second < 120; second += 1) {
+    await clock.advance(1000);
+    if (await Promise.race([done, settle().then(() => false)])) break;
+  }
+  return await call;
+}
+
+const errorOf = async (call: Promise<unknown>): Promise<TokenServiceError> => {
+  const error: unknown = await settled(call).catch((reason: unknown) => reason);
+  if (!(error instanceof TokenServiceError)) throw new Error(`no TokenServiceError: ${String(error)}`);
+  return error;
+};
+
+it('needs a member', () => {
+  expect(() => failover([])).toThrow(RangeError);
+});
+
+describe('who is asked', () => {
+  it('is the first, and then whoever answered last', async () => {
+    const pair = failover();
+    answers = { nn1: 'not-active' };
+    expect(await pair.run(ask)).toBe('from nn2');
+    expect(await pair.run(ask)).toBe('from nn2');
+    answers = { nn2: 'not-active' };
+    expect(await pair.run(ask)).toBe('from nn1');
+    expect(await pair.run(ask)).toBe('from nn1');
+    expect(asked).toEqual(['nn1', 'nn2', 'nn2', 'nn2', 'nn1', 'nn1']);
+  });
+
+  it.each([
+    'not-active',
+    'unreachable',
+    'authentication',
+    'unknown-service',
+    'gss',
+    'kdc-unreachable',
+    'process',
+  ] as const)('is the next one after %s', async (answer) => {
+    answers = { nn1: answer };
+    expect(await failover().run(ask)).toBe('from nn2');
+    expect(asked).toEqual(['nn1', 'nn2']);
+  });
+
+  it.each([
+    'safe-mode',
+    'denied',
+    'invalid-token',
+    'bad-request',
+    'wrong-token',
+    'credentials',
+    'configuration',
+  ] as const)('is nobody else after %s', async (answer) => {
+    answers = { nn1: answer };
+    await errorOf(failover().run(ask));
+    expect(asked).toEqual(['nn1']);
+  });
+
+  it('does not change by an answer that is a refusal', async () => {
+    const pair = failover();
+    answers = { nn1: 'not-active', nn2: 'denied' };
+    await errorOf(pair.run(ask));
+    answers = {};
+    expect(await pair.run(ask)).toBe('from nn1');
+  });
+
+  it.each([
+    ['not-active', ['nn1', 'nn2', 'nn1', 'nn2', 'nn1', 'nn2']],
+    ['unreachable', ['nn1', 'nn2', 'nn1', 'nn2', 'nn1', 'nn2']],
+    ['authentication', ['nn1', 'nn2']],
+    ['unknown-service', ['nn1', 'nn2']],
+    ['kdc-unreachable', ['nn1', 'nn2']],
+  ] as const)('when all say %s is %j', async (answer, expected) => {
+    answers = { nn1: answer, nn2: answer };
+    await errorOf(failover().run(ask));
+    expect(asked).toEqual(expected);
+  });
+
+  it('is not the one that refused our authentication, a second time', async () => {
+    answers = { nn1: 'authentication', nn2: 'not-active' };
+    await errorOf(failover().run(ask));
+    expect(asked).toEqual(['nn1', 'nn2', 'nn2', 'nn2']);
+  });
+
+  it('is the only one there is, in every round', async () => {
+    answers = { nn1: 'unreachable' };
+    await errorOf(failover(['nn1'], 2).run(ask));
+    expect(asked).toEqual(['nn1', 'nn1']);
+  });
+
+  it('finds one that becomes active meanwhile', async () => {
+    answers = { nn1: 'unreachable', nn2: 'not-active' };
+    const call = failover().run(ask);
+    await settle();
+    answers = { nn1: 'unreachable' };
+    expect(await settled(call)).toBe('from nn2');
+    expect(asked).toEqual(['nn1', 'nn2', 'nn1', 'nn2']);
+  });
+});
+
+describe('the pause', () => {
+  it.each([
+    [0, [500, 1000]],
+    [0.999_999, [1000, 2000]],
+  ])('with random %d is %j', async (value, pauses) => {
+    random = value;
+    answers = { nn1: 'unreachable', nn2: 'unreachable' };
+    const call = errorlessly(failover().run(ask));
+    await settle();
+    for (const [round, pause] of pauses.entries()) {
+      expect(asked).toHaveLength(2 * (round + 1));
+      await clock.advance(pause - 1);
+      expect(asked).toHaveLength(2 * (round + 1));
+      await clock.advance(1);
+    }
+    expect(asked).toHaveLength(6);
+    await call;
+    expect(clock.sleeping).toBe(0);
+  });
+
+  it('has a limit', async () => {
+    random = 0.999_999;
+    answers = { nn1: 'unreachable' };
+    const call = errorlessly(failover(['nn1'], 8).run(ask));
+    await clock.advance(1000 + 2000 + 4000 + 8000 + 15_000 + 15_000 + 15_000);
+    expect(asked).toHaveLength(8);
+    await call;
+  });
+});
+
+const errorlessly = async (call: Promise<unknown>): Promise<void> => {
+  await call.catch(() => {});
+};
+
+describe('the error', () => {
+  it('of one member is its own', async () => {
+    answers = { nn1: 'unreachable' };
+    expect(await errorOf(failover(['nn1'], 1).run(ask))).toMatchObject({
+      failure: 'unreachable',
+      message: 'nn1 says so',
+    });
+  });
+
+  it.each([
+    ['not-active', 'not-active', 'not-active'],
+    ['not-active', 'unreachable', 'unreachable'],
+    ['unreachable', 'not-active', 'unreachable'],
+    ['authentication', 'not-active', 'authentication'],
+    ['unreachable', 'authentication', 'authentication'],
+  ] as const)('of %s and %s is %s', async (nn1, nn2, failure) => {
+    answers = { nn1, nn2 };
+    const error = await errorOf(failover().run(ask));
+    const member = nn1 === failure ? 'nn1' : 'nn2';
+    expect(error).toMatchObject({ failure, endpoint: `http://${member}`, fix: `mend ${member}` });
+    expect(error.message).toContain(`nn1: ${nn1}: nn1 says so; nn2: ${nn2}: nn2 says so`);
+  });
+
+  it('that is none of ours is handed on', async () => {
+    const bug = new TypeError('bug');
+    await expect(failover().run(() => Promise.reject(bug))).rejects.toBe(bug);
+  });
+});
+
+describe('the signal', () => {
+  it('ends the pause', async () => {
+    answers = { nn1: 'unreachable', nn2: 'unreachable' };
+    const caller = new AbortController();
+    const call = failover().run(ask, caller.signal);
+    await settle();
+    caller.abort(new Error('deadline'));
+    await expect(call).rejects.toThrow('deadline');
+    expect([asked.length, clock.sleeping]).toEqual([2, 0]);
+  });
+
+  it('lets nobody be asked when it was aborted before', async () => {
+    await expect(failover().run(ask, AbortSignal.abort(new Error('late')))).rejects.toThrow('late');
+    expect(asked).toEqual([]);
+  });
+
+  it('is the reason, not the failure that came of it', async () => {
+    const caller = new AbortController();
+    const call = failover().run(async () => {
+      caller.abort(new Error('deadline'));
+      throw new TokenServiceError('unreachable', 'aborted');
+    }, caller.signal);
+    await expect(call).rejects.toThrow('deadline');
+  });
+});

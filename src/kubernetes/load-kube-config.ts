@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { KubeConfig, loadYaml } from '@kubernetes/client-node';
+import { KubernetesApiError } from './kubernetes-api-error.ts';
+
+export interface KubeConfigSource {
+  /** Path of a kubeconfig; without it the service account that Kubernetes mounts into our own pod is used. */
+  readonly kubeconfig?: string;
+  /** Context of the kubeconfig; default its `current-context`. */
+  readonly context?: string;
+  /** Prefix of the path of the mounted service account, for a test. */
+  readonly mountRoot?: string;
+}
+
+/**
+ * Loads how to reach the Kubernetes API and as whom. Throws KubernetesApiError `configuration`.
+ *
+ * Nothing here is read only once that can change under a long-running process: client-node's `tokenFile`
+ * authenticator reads the token again when it was read more than a minute ago (the kubelet replaces it when a fifth of its
+ * life, at least two minutes, is left), and CA and certificate files at each request.
+ */
+export function loadKubeConfig(source: KubeConfigSource): KubeConfig {
+  const kubeConfig = source.kubeconfig === undefined ? loadInCluster(source) : loadFile(source.kubeconfig);
+  const origin = source.kubeconfig ?? 'the service account of this pod';
+
+  if (source.context !== undefined) {
+    if (kubeConfig.getContextObject(source.context) === null) {
+      const known = kubeConfig.getContexts().map(({ name }) => name);
+      throw configurationError(
+        `${origin} has no context ${source.context}`,
+        `name one of: ${known.join(', ')}`,
+      );
+    }
+    kubeConfig.setCurrentContext(source.context);
+  }
+  const cluster = kubeConfig.getCurrentCluster();
+  if (cluster === null) {
+    throw configurationError(
+      `${origin} has no current context that names a cluster in it`,
+      'name the context',
+    );
+  }
+  // Anonymous requests would get this far: a missing user must not look like a missing permission.
+  if (kubeConfig.getCurrentUser() === null) {
+    throw configurationError(
+      `${origin}: the context names no user of the file`,
+      'correct contexts[].context.user',
+    );
+  }
+  if (!URL.canParse(cluster.server)) {
+    throw configurationError(
+      `${origin}: the cluster's server is no URL`,
+      'correct clusters[].cluster.server',
+    );
+  }
+  if (new URL(cluster.server).protocol !== 'https:' && !cluster.skipTLSVerify) {
+    throw configurationError(
+      `${origin}: the cluster's server is not https, and would see every token in clear`,
+      'use https; for a test on loopback set insecure-skip-tls-verify: true',
+    );
+  }
+  return kubeConfig;
+}
+
+function loadInCluster({ mountRoot = '' }: KubeConfigSource): KubeConfig {
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromCluster(mountRoot);
+  // What client-node makes of KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT when they are not set.
+  if (kubeConfig.getCurrentCluster()?.server.includes('undefined') !== false) {
+    throw configurationError(
+      'not in a Kubernetes pod: KUBERNETES_SERVICE_HOST is not set',
+      'set kubernetes.kubeconfig to the path of a kubeconfig',
+    );
+  }
+  return kubeConfig;
+}
+
+function loadFile(path: string): KubeConfig {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw configurationError(
+      `cannot read the kubeconfig ${path}: ${codeOf(error)}`,
+      'correct kubernetes.kubeconfig',
+    );
+  }
+  const kubeConfig = new KubeConfig();
+  try {
+    kubeConfig.loadFromString(text);
+    kubeConfig.makePathsAbsolute(resolve(dirname(path)));
+    readTokenFilesAgain(kubeConfig, loadYaml<RawKubeConfig>(text), resolve(dirname(path)));
+  } catch {
+    // The parser's message quotes the file, credentials included.
+    throw configurationError(`${path} is not a kubeconfig`, 'correct kubernetes.kubeconfig or the file');
+  }
+  return kubeConfig;
+}
+
+interface RawKubeConfig {
+  readonly users?: readonly { readonly name: string; readonly user?: { readonly tokenFile?: string } }[];
+}
+
+/** kubectl's `tokenFile`, which client-node 2.0 does not know: it would send no credentials at all. */
+function readTokenFilesAgain(kubeConfig: KubeConfig, raw: RawKubeConfig, folder: string): void {
+  for (const { name, user: { tokenFile } = {} } of raw.users ?? []) {
+    if (tokenFile === undefined) continue;
+    kubeConfig.users = kubeConfig.users.map((user) =>
+      // As in client-go, the file wins over a `token` beside it.
+      user.name === name
+        ? { name, authProvider: { name: 'tokenFile', config: { tokenFile: resolve(folder, tokenFile) } } }
+        : user,
+    );
+  }
+}
+
+function configurationError(message: string, fix: string): KubernetesApiError {
+  return new KubernetesApiError('configuration', message, { fix });
+}
+
+/** The errno name of an error of Node, or a word that says there is none. Never its message. */
+export function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : 'unknown error';
+}

@@ -1,0 +1,120 @@
+import type { V1Pod, V1TokenReview } from '@kubernetes/client-node';
+import type { PodView, ServiceAccountTokenReview } from '../authentication/kubernetes-access.ts';
+import { KubernetesApiError } from './kubernetes-api-error.ts';
+
+/*
+ * From client-node's objects to ours. Their types say what a Kubernetes API should send, not what came over the wire,
+ * so every field is looked at as unknown.
+ */
+
+const MAX_ERROR_LENGTH = 300;
+
+/** `sent` is the token that was asked about: an authenticator webhook may quote it in its error. */
+export function readTokenReview(review: V1TokenReview, sent: string): ServiceAccountTokenReview {
+  const status: unknown = fieldOf(review, 'status');
+  const authenticated = fieldOf(status, 'authenticated') ?? false;
+  const error = fieldOf(status, 'error') ?? '';
+  if (
+    typeof status !== 'object' ||
+    status === null ||
+    typeof authenticated !== 'boolean' ||
+    typeof error !== 'string'
+  ) {
+    throw badReply('a TokenReview without a status');
+  }
+  if (!authenticated) {
+    const text = sent === '' ? error : error.replaceAll(sent, '[redacted]');
+    return { authenticated: false, error: text === '' ? 'no reason given' : text.slice(0, MAX_ERROR_LENGTH) };
+  }
+  // "Error indicates that the token couldn't be checked" (authentication.k8s.io/v1): that is no yes.
+  if (error !== '') throw badReply('a TokenReview that says yes and has an error');
+
+  const user = fieldOf(status, 'user');
+  const username = fieldOf(user, 'username');
+  const uid = fieldOf(user, 'uid') ?? '';
+  const audiences = fieldOf(status, 'audiences') ?? [];
+  const groups = fieldOf(user, 'groups') ?? [];
+  const extra = fieldOf(user, 'extra') ?? {};
+  if (
+    typeof username !== 'string' ||
+    typeof uid !== 'string' ||
+    !areStrings(audiences) ||
+    !areStrings(groups)
+  ) {
+    throw badReply('a TokenReview whose user or audiences are malformed');
+  }
+  const values = Object.entries(extra);
+  if (!values.every((entry): entry is [string, string[]] => areStrings(entry[1]))) {
+    throw badReply('a TokenReview whose extra fields are malformed');
+  }
+  return { authenticated: true, audiences, username, uid, groups, extra: Object.fromEntries(values) };
+}
+
+/** Checks that it is the pod that was asked for. */
+export function readPod(pod: V1Pod, namespace: string, name: string): PodView {
+  const metadata = fieldOf(pod, 'metadata');
+  const uid = fieldOf(metadata, 'uid');
+  const annotations = Object.entries(fieldOf(metadata, 'annotations') ?? {});
+  const serviceAccount = fieldOf(fieldOf(pod, 'spec'), 'serviceAccountName') ?? '';
+  const phase = fieldOf(fieldOf(pod, 'status'), 'phase') ?? 'Pending';
+  if (fieldOf(metadata, 'namespace') !== namespace || fieldOf(metadata, 'name') !== name) {
+    throw badReply('another object than the pod that was asked for');
+  }
+  if (typeof uid !== 'string' || uid === '') throw badReply('a pod without a UID');
+  if (typeof serviceAccount !== 'string' || typeof phase !== 'string') throw badReply('a malformed pod');
+  if (!annotations.every((entry): entry is [string, string] => typeof entry[1] === 'string')) {
+    throw badReply('a pod with malformed annotations');
+  }
+  return {
+    namespace,
+    name,
+    uid,
+    serviceAccount: serviceAccount === '' ? 'default' : serviceAccount,
+    phase,
+    deletionTimestamp: toEpochMs(fieldOf(metadata, 'deletionTimestamp')),
+    annotations: Object.fromEntries(annotations),
+  };
+}
+
+/** client-node gives a timestamp as a Date from a plain call and as a string from a watch. */
+export function toEpochMs(timestamp: unknown): number | undefined {
+  if (timestamp === undefined || timestamp === null) return undefined;
+  const ms =
+    typeof timestamp === 'string'
+      ? Date.parse(timestamp)
+      : timestamp instanceof Date
+        ? timestamp.getTime()
+        : Number.NaN;
+  // Not "no timestamp": a deleted pod would look alive.
+  if (Number.isNaN(ms)) throw badReply('a timestamp that is none');
+  return ms;
+}
+
+/** True for the API server's own word that there is no such pod, as against any other 404 on the way. */
+export function isPodNotFound(body: unknown, name: string): boolean {
+  let status: unknown;
+  try {
+    status = typeof body === 'string' ? JSON.parse(body) : body;
+  } catch {
+    return false;
+  }
+  const details = fieldOf(status, 'details');
+  return (
+    fieldOf(status, 'kind') === 'Status' &&
+    fieldOf(status, 'reason') === 'NotFound' &&
+    fieldOf(details, 'kind') === 'pods' &&
+    fieldOf(details, 'name') === name
+  );
+}
+
+function fieldOf(value: unknown, field: string): unknown {
+  return typeof value === 'object' && value !== null ? (Reflect.get(value, field) as unknown) : undefined;
+}
+
+function areStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+}
+
+function badReply(what: string): KubernetesApiError {
+  return new KubernetesApiError('bad-reply', `the Kubernetes API sent ${what}`);
+}

@@ -1,0 +1,121 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { stringify } from 'yaml';
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts');
+
+export interface ServeProcess {
+  /** Base URL of the public API. */
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly pid: number;
+  /** Every log line so far. */
+  logLines(): readonly Record<string, unknown>[];
+  /** The log line of a request, once it has come through the pipe. */
+  logLineOf(requestId: unknown): Promise<Record<string, unknown>>;
+  /** Everything the process printed so far, as it came. */
+  output(): string;
+  /** SIGTERM, and waits for the end. */
+  stop(): Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>;
+}
+
+export interface ServeOptions {
+  /** Folder for the configuration file. */
+  readonly dir: string;
+  /** The configuration without `listen` and `admin`. */
+  readonly config: Record<string, unknown>;
+  readonly env?: Record<string, string>;
+  /** The CLI to run, as `node <main>`. */
+  readonly main?: string;
+  /** Wait until `/readyz` says yes; default true. */
+  readonly untilReady?: boolean;
+}
+
+/** Starts a real `kerbridge serve` on free loopback ports and waits until it is ready. */
+export async function startServe(options: ServeOptions): Promise<ServeProcess> {
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const configFile = join(options.dir, `serve-${port}.yaml`);
+  await writeFile(
+    configFile,
+    stringify({
+      listen: { address: '127.0.0.1', port },
+      admin: { address: '127.0.0.1', port: adminPort },
+      ...options.config,
+    }),
+  );
+  const child = spawn(process.execPath, [options.main ?? MAIN, 'serve', '--config', configFile], {
+    env: { PATH: process.env['PATH'] ?? '', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const adminUrl = `http://127.0.0.1:${adminPort}`;
+  const serve: ServeProcess = {
+    url: `http://127.0.0.1:${port}`,
+    adminUrl,
+    pid: child.pid ?? -1,
+    logLines: () => parseLog(output),
+    logLineOf: async (requestId) => {
+      const find = () => parseLog(output).find((line) => line['requestId'] === requestId);
+      await waitFor(() => find() !== undefined);
+      return find() ?? {};
+    },
+    output: () => output,
+    stop: () => stop(child),
+  };
+  try {
+    await waitFor(async () => {
+      if (child.exitCode !== null) throw new Error(`serve ended with ${child.exitCode}:\n${output}`);
+      const path = options.untilReady === false ? '/livez' : '/readyz';
+      return (await fetch(`${adminUrl}${path}`).catch(() => undefined))?.status === 200;
+    });
+  } catch (error) {
+    await stop(child);
+    throw new Error(`serve did not become ready:\n${output}`, { cause: error });
+  }
+  return serve;
+}
+
+/** Polls until `check` says yes; throws after 30 s. */
+export async function waitFor(check: () => Promise<boolean> | boolean, timeoutMs = 30_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await check())) {
+    if (Date.now() > deadline) throw new Error(`not so within ${timeoutMs} ms`);
+    await delay(50);
+  }
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+async function stop(child: ChildProcess) {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    await once(child, 'exit');
+    clearTimeout(timer);
+  }
+  return { exitCode: child.exitCode, signal: child.signalCode };
+}
+
+function parseLog(output: string): Record<string, unknown>[] {
+  return output
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
