@@ -1,0 +1,32 @@
+import { Command, CommanderError } from 'commander';
+import { fetchCommand } from './fetch.ts';
+import { packageVersion } from './package-version.ts';
+import { serveCommand } from './serve.ts';
+
+const USAGE_ERROR = 2;
+
+/** The command line's entry: `kerbridge <command>`. */
+export function createProgram(): Command {
+  const program = new Command('kerbridge')
+    .description('Lets Kubernetes pods use a kerberized Hadoop as the person who started them')
+    .version(packageVersion())
+    .showHelpAfterError('(add --help for what can be used here)');
+  for (const command of [serveCommand(), fetchCommand()]) program.addCommand(command);
+  return program;
+}
+
+/**
+ * Runs a command. Usage errors are explained on standard error.
+ * @returns the exit code that follows from the usage; a command may set its own in `process.exitCode`
+ */
+export async function runProgram(program: Command, args: readonly string[]): Promise<number> {
+  // commander's own exit code for usage errors is 1, which here means: it ran, and failed.
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : USAGE_ERROR;
+  }
+}

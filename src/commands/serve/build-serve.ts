@@ -1,0 +1,209 @@
+import { randomUUID } from 'node:crypto';
+import type { RequestListener } from 'node:http';
+import { createPodAuthenticator } from '../../authentication/authenticate-pod.ts';
+import { createGetCredentials } from '../../delegation-tokens/create-credentials.ts';
+import type { TokenSource } from '../../delegation-tokens/credentials.ts';
+import { TokenCache } from '../../delegation-tokens/token-cache.ts';
+import { HadoopHttpClient } from '../../hadoop/http/hadoop-http-client.ts';
+import { SpnegoSessions } from '../../hadoop/http/spnego-sessions.ts';
+import { HDFS_DELEGATION_TOKEN, WebHdfsTokenService } from '../../hadoop/webhdfs/webhdfs-token-service.ts';
+import { createAdmin } from '../../http-api/create-admin.ts';
+import { createApi } from '../../http-api/create-api.ts';
+import { type Dependency, Readiness } from '../../http-api/readiness.ts';
+import { createDenyList } from '../../identity/deny-list.ts';
+import { createUserIdentifier } from '../../identity/identify-user.ts';
+import { createSpnegoProcess, type SpnegoProcess } from '../../kerberos/spnego-process.ts';
+import type { Logger } from '../../observability/logger.ts';
+import { createMetrics, type Metrics } from '../../observability/metrics.ts';
+import type { Clock } from '../../time/clock.ts';
+import type { DerivedCluster } from './derive-cluster.ts';
+import { encodeIssuedCredentials } from './encode-issued-credentials.ts';
+import { measureTokenService } from './measure-token-service.ts';
+import type { ServePlan } from './plan-serve.ts';
+import { logSpnegoEvent } from './log-spnego-event.ts';
+
+/** Longer than a Kerberos step may take would keep a report about Kerberos from ever being made. */
+const CHECK_MARGIN_MS = 5_000;
+
+export interface ServeParts {
+  readonly api: RequestListener;
+  readonly admin: RequestListener;
+  readonly readiness: Readiness;
+  /** Ends child processes and connections. Requests under way fail. */
+  readonly close: () => Promise<void>;
+}
+
+export interface BuildOptions {
+  readonly plan: ServePlan;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly version: string;
+  /** For the Kerberos child processes, which take a few harmless variables of it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** Puts the parts together. Child processes start with the first call. */
+export async function buildServe(options: BuildOptions): Promise<ServeParts> {
+  const { plan, logger, clock } = options;
+  const { config, kubernetes } = plan;
+  const metrics = createMetrics({ version: options.version, processMetrics: true });
+  const clusters: BuiltCluster[] = [];
+  for (const cluster of plan.clusters) clusters.push(await buildCluster(cluster, options, metrics));
+
+  const cache = new TokenCache({
+    clock,
+    onLookUp: (result) => metrics.tokenCacheRequests.inc({ result }),
+  });
+  const readiness = new Readiness({
+    dependencies: [
+      { name: 'kubernetes', required: 'always', check: (signal) => kubernetes.checkReady({ signal }) },
+      ...clusters.flatMap(({ dependencies }) => dependencies),
+    ],
+    clock,
+    logger,
+    metrics,
+    checkTimeoutMs: config.limits.kerberosStepTimeoutMs + CHECK_MARGIN_MS,
+  });
+  const api = createApi({
+    authenticatePod: createPodAuthenticator({
+      reviewServiceAccountToken: kubernetes.reviewServiceAccountToken,
+      getPod: kubernetes.getPod,
+      audience: config.kubernetes.audience,
+      clock,
+    }),
+    identifyUser: createUserIdentifier({
+      annotation: config.identity.annotation,
+      userPattern: config.identity.userPattern,
+      denyUsers: createDenyList({
+        // Whoever becomes us becomes everybody: no configuration takes these off the list.
+        ownShortNames: plan.clusters.map(({ shortName }) => shortName),
+        users: config.identity.denyUsers,
+      }),
+    }),
+    getCredentials: createGetCredentials({
+      sources: clusters.flatMap(({ sources }) => sources),
+      cache,
+      clock,
+      random: Math.random,
+    }),
+    encodeCredentials: encodeIssuedCredentials,
+    metrics,
+    logger,
+    clock,
+    newRequestId: randomUUID,
+  });
+  return {
+    api,
+    admin: createAdmin({ metrics, logger, readiness }),
+    readiness,
+    close: async () => {
+      await Promise.all(clusters.map(({ close }) => close()));
+      kubernetes.close();
+    },
+  };
+}
+
+interface BuiltCluster {
+  readonly sources: readonly TokenSource[];
+  readonly dependencies: readonly Dependency[];
+  readonly close: () => Promise<void>;
+}
+
+async function buildCluster(
+  cluster: DerivedCluster,
+  { plan, logger, clock, environment }: BuildOptions,
+  metrics: Metrics,
+): Promise<BuiltCluster> {
+  const { config, principal } = cluster;
+  const { limits } = plan.config;
+  const http = new HadoopHttpClient({
+    clock,
+    timeoutMs: limits.hadoopCallTimeoutMs,
+    allowPlainHttp: config.allowPlainHttp,
+    ...(cluster.ca === undefined ? {} : { ca: cluster.ca }),
+  });
+  const spnego = await createSpnegoProcess({
+    keytab: config.keytab,
+    principal,
+    stepTimeoutMs: limits.kerberosStepTimeoutMs,
+    environment,
+    clock,
+    onEvent: (event) => logSpnegoEvent(logger, config.name, event),
+    ...(config.krb5Conf === undefined ? {} : { krb5Conf: config.krb5Conf }),
+  });
+  const sessions = new SpnegoSessions({ http, spnego, clock, discardTickets: () => spnego.discardTickets() });
+  const sources = cluster.nameservices.map(({ name, endpoints, services }): TokenSource => {
+    const tokenService = new WebHdfsTokenService({
+      nameNodes: endpoints.map(({ nameNodeId, baseUrl, spnHost }) => ({
+        id: nameNodeId,
+        origin: new URL(baseUrl).origin,
+        spnHost,
+      })),
+      sessions,
+      proxyUser: cluster.shortName,
+      service: services[0] ?? name,
+      clock,
+      random: Math.random,
+    });
+    return {
+      cluster: config.name,
+      name,
+      kind: HDFS_DELEGATION_TOKEN,
+      renewer: cluster.renewer,
+      services,
+      tokenService: measureTokenService(tokenService, { cluster: config.name, metrics, clock }),
+    };
+  });
+  return {
+    sources,
+    dependencies: dependenciesOf(cluster, spnego, http),
+    close: async () => {
+      await spnego.close();
+      http.close();
+    },
+  };
+}
+
+/** A ticket for the first NameNode, and an answer of any NameNode of each nameservice. */
+function dependenciesOf(
+  cluster: DerivedCluster,
+  spnego: SpnegoProcess,
+  http: HadoopHttpClient,
+): Dependency[] {
+  const required = 'until-first-success';
+  const spnHost = cluster.nameservices[0]?.endpoints[0]?.spnHost;
+  const kerberos: Dependency[] =
+    spnHost === undefined
+      ? []
+      : [
+          {
+            name: `kerberos/${cluster.config.name}`,
+            required,
+            check: async (signal) => {
+              await spnego.negotiate(spnHost, { signal });
+            },
+          },
+        ];
+  const nameservices = cluster.nameservices.map(({ name, endpoints }): Dependency => ({
+    name: `hadoop/${cluster.config.name}/${name}`,
+    required,
+    check: async (signal) => {
+      // Any answer will do, also the 401 that this gets: what is asked is if somebody is there.
+      await Promise.any(
+        endpoints.map(({ baseUrl }) => {
+          const { origin, pathname } = new URL(baseUrl);
+          const query = { op: 'GETHOMEDIRECTORY' };
+          return http.send({
+            method: 'GET',
+            origin,
+            path: `${pathname}/`,
+            query,
+            operation: 'Readiness check',
+            signal,
+          });
+        }),
+      );
+    },
+  }));
+  return [...kerberos, ...nameservices];
+}

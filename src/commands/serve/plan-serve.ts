@@ -1,0 +1,76 @@
+import { ConfigError, type ConfigProblem } from '../../config/config-problem.ts';
+import { loadServeConfig, type ServeOptions } from '../../config/load-serve-config.ts';
+import type { ServeConfig } from '../../config/serve-config.ts';
+import type { LookupAddresses } from '../../hadoop/conf-dir/token-service-names.ts';
+import { type KubernetesApi, loadKubernetesApi } from '../../kubernetes/kubernetes-api.ts';
+import { KubernetesApiError } from '../../kubernetes/kubernetes-api-error.ts';
+import { deriveCluster, type DerivedCluster } from './derive-cluster.ts';
+
+/** Everything that is known before the first connection. */
+export interface ServePlan {
+  readonly config: ServeConfig;
+  readonly clusters: readonly DerivedCluster[];
+  readonly kubernetes: KubernetesApi;
+}
+
+/**
+ * Reads the configuration and every file that it names. Starts nothing.
+ * @throws {ConfigError} with all problems of all files
+ */
+export async function planServe(options: ServeOptions, lookup: LookupAddresses): Promise<ServePlan> {
+  const loaded = await loadServeConfig(options);
+  const problems: ConfigProblem[] = loaded.ok ? [] : [...loaded.problems];
+  const configured = loaded.ok
+    ? loaded.config.clusters.map((cluster, index) => ({ cluster, index }))
+    : loaded.clusters;
+  const clusters: DerivedCluster[] = [];
+  for (const { cluster, index } of configured) {
+    const derivation = await deriveCluster(cluster, `clusters[${index}]`, lookup);
+    if (derivation.ok) clusters.push(derivation.cluster);
+    else problems.push(...derivation.problems);
+  }
+  const kubernetes = loaded.ok ? loadKubernetes(loaded.config, problems) : undefined;
+  if (!loaded.ok || kubernetes === undefined || problems.length > 0) throw new ConfigError(problems);
+  return { config: loaded.config, clusters, kubernetes };
+}
+
+function loadKubernetes(config: ServeConfig, problems: ConfigProblem[]): KubernetesApi | undefined {
+  const { kubeconfig, context } = config.kubernetes;
+  try {
+    return loadKubernetesApi({
+      timeoutMs: config.limits.kubernetesCallTimeoutMs,
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      ...(context === undefined ? {} : { context }),
+    });
+  } catch (error) {
+    if (!(error instanceof KubernetesApiError)) throw error;
+    const fix = error.fix === undefined ? '' : `; ${error.fix}`;
+    problems.push({ path: 'kubernetes', message: `${error.message}${fix}` });
+    return undefined;
+  }
+}
+
+/** What `--check-config` prints: for a person, one fact a line, no secret. */
+export function describePlan({ config, clusters, kubernetes }: ServePlan): string[] {
+  return [
+    'configuration ok',
+    `listen: http://${hostPort(config.listen)}`,
+    `admin: http://${hostPort(config.admin)}`,
+    `kubernetes: ${kubernetes.server}, audience ${config.kubernetes.audience}`,
+    ...clusters.flatMap((cluster) => [
+      `cluster ${cluster.config.name}: principal ${cluster.principal}, renewer ${cluster.renewer}`,
+      ...cluster.nameservices.flatMap(({ name, endpoints, services }) => [
+        `  nameservice ${name}`,
+        ...endpoints.map(
+          ({ nameNodeId, baseUrl, spnHost }) => `    NameNode ${nameNodeId}: ${baseUrl}, HTTP/${spnHost}`,
+        ),
+        `    services: ${services.join(', ')}`,
+      ]),
+      ...cluster.warnings.map((warning) => `  warning: ${warning}`),
+    ]),
+  ];
+}
+
+function hostPort({ address, port }: { readonly address: string; readonly port: number }): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}

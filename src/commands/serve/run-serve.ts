@@ -1,0 +1,140 @@
+import { lookup } from 'node:dns/promises';
+import { ConfigError, formatProblem } from '../../config/config-problem.ts';
+import type { ServeOptions } from '../../config/load-serve-config.ts';
+import type { LookupAddresses } from '../../hadoop/conf-dir/token-service-names.ts';
+import { errorCode } from '../../observability/error-code.ts';
+import { createLogger, type Logger } from '../../observability/logger.ts';
+import { systemClock } from '../../time/clock.ts';
+import { packageVersion } from '../package-version.ts';
+import { buildServe } from './build-serve.ts';
+import { HttpServer } from './http-server.ts';
+import { describePlan, planServe, type ServePlan } from './plan-serve.ts';
+
+/** Exit codes of `kerbridge serve`, for scripts. */
+export const SERVE_EXIT = { done: 0, failed: 1, configuration: 2 } as const;
+
+export interface RunOptions extends ServeOptions {
+  readonly checkConfig?: boolean;
+}
+
+/** Where the command writes for people, and how it ends when it does not serve. */
+export interface Terminal {
+  readonly out: (text: string) => void;
+  readonly error: (text: string) => void;
+  readonly exitWith: (code: number) => void;
+}
+
+export async function runServe(
+  { checkConfig = false, ...options }: RunOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const plan = await planOrExplain(options, terminal);
+  if (plan === undefined) {
+    terminal.exitWith(SERVE_EXIT.configuration);
+  } else if (checkConfig) {
+    terminal.out(`${describePlan(plan).join('\n')}\n`);
+    plan.kubernetes.close();
+  } else {
+    await serve(plan);
+  }
+}
+
+async function planOrExplain(options: ServeOptions, terminal: Terminal): Promise<ServePlan | undefined> {
+  try {
+    return await planServe(options, lookupAddresses);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const lines = error.problems.map((problem) => `  ${formatProblem(problem)}\n`);
+    terminal.error(`kerbridge serve: the configuration has ${lines.length} problem(s):\n${lines.join('')}`);
+    return undefined;
+  }
+}
+
+/** Serves until a signal comes, then ends the process. */
+async function serve(plan: ServePlan): Promise<void> {
+  const { config } = plan;
+  const clock = systemClock;
+  const logger = createLogger({ level: config.logLevel, clock });
+  exitOnUnforeseen(logger);
+  const version = packageVersion();
+  const asked = shutdownSignal(logger);
+
+  const parts = await buildServe({ plan, logger, clock, version, environment: process.env });
+  for (const { config: cluster, warnings } of plan.clusters) {
+    for (const warning of warnings)
+      logger.warn('Hadoop configuration is odd', { cluster: cluster.name, warning });
+  }
+  const api = new HttpServer(parts.api);
+  const admin = new HttpServer(parts.admin);
+  for (const [server, name] of [
+    [admin, 'admin'],
+    [api, 'listen'],
+  ] as const) {
+    try {
+      const { address, port } = await server.listen(config[name]);
+      logger.info('Listening', { server: name === 'listen' ? 'api' : 'admin', address, port, version });
+    } catch (error) {
+      logger.error('Cannot listen', {
+        key: name,
+        ...config[name],
+        code: errorCode(error),
+        fix: listenFix(error),
+      });
+      await parts.close();
+      process.exit(SERVE_EXIT.failed);
+    }
+  }
+  void parts.readiness.refresh();
+
+  const signal = await asked;
+  logger.info('Shutting down', { signal, gracePeriodMs: config.shutdownGracePeriodMs });
+  // Readiness first; the admin port goes on saying "shutting down" until the requests under way are answered.
+  parts.readiness.startShutdown();
+  const cutOff = await api.stop(config.shutdownGracePeriodMs, clock);
+  if (cutOff > 0) logger.warn('Requests cut off at the end of the grace period', { requests: cutOff });
+  await parts.close();
+  await admin.stop(0, clock);
+  logger.info('Shut down', {});
+  process.exit(SERVE_EXIT.done);
+}
+
+/** Resolves with the first SIGTERM or SIGINT; the second one ends the process at once. */
+function shutdownSignal(logger: Logger): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (asked) {
+        logger.warn('Asked to end a second time: ending at once', { signal });
+        process.exit(SERVE_EXIT.failed);
+      }
+      asked = true;
+      resolve(signal);
+    };
+    process.on('SIGTERM', onSignal);
+    process.on('SIGINT', onSignal);
+  });
+}
+
+/** A state that nobody foresaw is no state to hand out credentials in: Kubernetes starts us anew. */
+function exitOnUnforeseen(logger: Logger): void {
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => {
+      logger.error('Unforeseen error: ending', { event, error });
+      process.exit(SERVE_EXIT.failed);
+    });
+  }
+}
+
+function listenFix(error: unknown): string {
+  const fixes: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'another process listens there: end it or choose another port',
+    EACCES: 'ports below 1024 need a privilege: choose a higher one',
+    EADDRNOTAVAIL: 'no interface of this machine has that address',
+  };
+  return fixes[errorCode(error)] ?? 'choose another address or port';
+}
+
+const lookupAddresses: LookupAddresses = async (host) => {
+  const found = await lookup(host, { all: true });
+  return found.map(({ address }) => address);
+};

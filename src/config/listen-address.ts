@@ -1,0 +1,32 @@
+import { isIP } from 'node:net';
+
+export interface ListenAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+export const MAX_PORT = 65_535;
+
+/** `8080`, `:8080`, `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`; without an address only the port is set. */
+export function parseListenAddress(text: string): Partial<ListenAddress> | undefined {
+  const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]*)):)?([0-9]{1,5})$/.exec(text);
+  if (match === null) return undefined;
+  const [, ipv6, host, digits] = match;
+  const port = Number(digits);
+  if (port > MAX_PORT) return undefined;
+  const address = ipv6 ?? host ?? '';
+  if (ipv6 !== undefined && isIP(ipv6) !== 6) return undefined;
+  if (address === '') return { port };
+  return isListenable(address) ? { address, port } : undefined;
+}
+
+/** An IP address, or `localhost`: a name that resolves to somewhere else tomorrow is no place to listen. */
+export function isListenable(address: string): boolean {
+  return isIP(address) !== 0 || address === 'localhost';
+}
+
+/** Reachable only from this machine (or this pod). IPv4 within IPv6 counts as what it holds. */
+export function isLoopback(address: string): boolean {
+  const bare = address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '');
+  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
+}

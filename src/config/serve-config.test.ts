@@ -1,0 +1,181 @@
+import { describe, expect, it } from '@jest/globals';
+import { DEFAULT_ANNOTATION } from '../identity/identify-user.ts';
+import { DEFAULT_USER_PATTERN } from '../identity/user-name.ts';
+import { formatProblem } from './config-problem.ts';
+import { parseServeConfig } from './serve-config.ts';
+
+const cluster = { hadoopConf: '/etc/hadoop/conf', keytab: '/etc/kerbridge/kerbridge.keytab' };
+const minimal = { clusters: [cluster] };
+
+function problemsOf(input: unknown): string[] {
+  const result = parseServeConfig(input);
+  return result.ok ? [] : result.problems.map(formatProblem);
+}
+
+function configOf(input: unknown) {
+  const result = parseServeConfig(input);
+  if (!result.ok) throw new Error(result.problems.map(formatProblem).join('\n'));
+  return result.config;
+}
+
+describe('parseServeConfig', () => {
+  it('fills in the defaults, in milliseconds', () => {
+    expect(configOf(minimal)).toEqual({
+      listen: { address: '127.0.0.1', port: 8080 },
+      admin: { address: '127.0.0.1', port: 8081 },
+      kubernetes: { kubeconfig: undefined, context: undefined, audience: 'kerbridge' },
+      identity: { annotation: DEFAULT_ANNOTATION, userPattern: DEFAULT_USER_PATTERN, denyUsers: [] },
+      clusters: [
+        {
+          ...cluster,
+          name: 'default',
+          principal: undefined,
+          krb5Conf: undefined,
+          renewer: undefined,
+          allowPlainHttp: false,
+          nameservices: undefined,
+          tlsCaFile: undefined,
+          services: {},
+        },
+      ],
+      limits: { hadoopCallTimeoutMs: 20_000, kerberosStepTimeoutMs: 40_000, kubernetesCallTimeoutMs: 10_000 },
+      logLevel: 'info',
+      shutdownGracePeriodMs: 30_000,
+    });
+  });
+
+  it('is frozen all the way down', () => {
+    const config = configOf(minimal);
+    for (const part of [
+      config,
+      config.listen,
+      config.clusters,
+      config.clusters[0],
+      config.clusters[0].services,
+    ]) {
+      expect(Object.isFrozen(part)).toBe(true);
+    }
+  });
+
+  it.each([
+    ['loopback in plain HTTP', { listen: { address: '::1' } }],
+    ['elsewhere, when said to be meant', { listen: { address: '0.0.0.0', allowPlainHttp: true } }],
+    ['any free port twice', { listen: { port: 0 }, admin: { port: 0 } }],
+    ['several clusters of different names', { clusters: [cluster, { ...cluster, name: 'b' }] }],
+  ])('takes %s', (_name, input) => {
+    expect(problemsOf({ ...minimal, ...input })).toEqual([]);
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['no cluster', {}, /^clusters: name at least one cluster/],
+    ['an empty list of clusters', { clusters: [] }, /^clusters: name at least one cluster/],
+    ['no mapping', [], /expected object/],
+    ['an unknown key', { ...minimal, colour: 1 }, /^colour: unknown key/],
+    ['an unknown key below', { ...minimal, listen: { prt: 1 } }, /^listen\.prt: unknown key/],
+    [
+      'an unknown key of a cluster',
+      { clusters: [{ ...cluster, kdc: 1 }] },
+      /^clusters\[0\]\.kdc: unknown key/,
+    ],
+    [
+      'plain HTTP on all addresses',
+      { ...minimal, listen: { address: '0.0.0.0' } },
+      /listen\.allowPlainHttp: true/,
+    ],
+    [
+      'plain HTTP on one address',
+      { ...minimal, listen: { address: '10.0.0.1' } },
+      /^listen\.address: .*loopback/,
+    ],
+    [
+      'a host name to listen on',
+      { ...minimal, listen: { address: 'example.com' } },
+      /^listen\.address: must be an IP/,
+    ],
+    ['a port as text', { ...minimal, listen: { port: '8080' } }, /^listen\.port: expected/],
+    ['a port out of range', { ...minimal, admin: { port: 65_536 } }, /^admin\.port/],
+    ['a port in halves', { ...minimal, admin: { port: 80.5 } }, /^admin\.port/],
+    ['one port for both', { ...minimal, admin: { port: 8080 } }, /^admin\.port: is the same as listen\.port/],
+    ['a context without a kubeconfig', { ...minimal, kubernetes: { context: 'x' } }, /^kubernetes\.context/],
+    [
+      'an empty audience',
+      { ...minimal, kubernetes: { audience: '' } },
+      /^kubernetes\.audience: must not be empty/,
+    ],
+    ['an empty annotation', { ...minimal, identity: { annotation: '' } }, /^identity\.annotation/],
+    [
+      'a broken pattern',
+      { ...minimal, identity: { userPattern: '(' } },
+      /^identity\.userPattern: is not a regular/,
+    ],
+    ['an empty denied user', { ...minimal, identity: { denyUsers: [' '] } }, /^identity\.denyUsers\[0\]/],
+    [
+      'a cluster without a keytab',
+      { clusters: [{ hadoopConf: '/c' }] },
+      /^clusters\[0\]\.keytab: is required/,
+    ],
+    [
+      'a relative path',
+      { clusters: [{ ...cluster, keytab: 'a.keytab' }] },
+      /^clusters\[0\]\.keytab: must be an abs/,
+    ],
+    ['a cluster name with a slash', { clusters: [{ ...cluster, name: 'a/b' }] }, /^clusters\[0\]\.name/],
+    ['one name twice', { clusters: [cluster, cluster] }, /^clusters\[1\]\.name: .*clusters\[0\]/],
+    ['no nameservices', { clusters: [{ ...cluster, nameservices: [] }] }, /^clusters\[0\]\.nameservices/],
+    [
+      'no service label',
+      { clusters: [{ ...cluster, services: { ns: [] } }] },
+      /^clusters\[0\]\.services\.ns/,
+    ],
+    [
+      'a duration without unit',
+      { ...minimal, shutdownGracePeriod: 30 },
+      /^shutdownGracePeriod: .*with its unit/,
+    ],
+    [
+      'a duration as a bare text',
+      { ...minimal, limits: { hadoopCallTimeout: '20' } },
+      /^limits\.hadoopCallTimeout: /,
+    ],
+    ['an unknown level', { ...minimal, log: { level: 'loud' } }, /^log\.level: .*"debug"/],
+  ])('refuses %s', (_name, input, expected) => {
+    expect(problemsOf(input)).toEqual([expect.stringMatching(expected)]);
+  });
+
+  it('names every problem at once, those between keys too', () => {
+    const problems = problemsOf({
+      listen: { address: '0.0.0.0', port: 8081 },
+      clusters: [cluster, { ...cluster, keytab: 1 }],
+      limits: { hadoopCallTimeout: 20 },
+      nonsense: true,
+    });
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual(
+      expect.arrayContaining([
+        'listen.address',
+        'clusters[1].keytab',
+        'clusters[1].name',
+        'limits.hadoopCallTimeout',
+        'nonsense',
+      ]),
+    );
+  });
+
+  it('hands out the clusters that are right beside one that is wrong', () => {
+    const result = parseServeConfig({ clusters: [{ name: 'wrong' }, { ...cluster, name: 'right' }] });
+    expect(result.ok ? [] : result.clusters.map(({ index, cluster: { name } }) => [index, name])).toEqual([
+      [1, 'right'],
+    ]);
+  });
+
+  it('repeats no value: somebody will paste a secret into the wrong key', () => {
+    const secret = 'hunter2 hunter2';
+    const problems = problemsOf({
+      clusters: [{ hadoopConf: secret, keytab: secret, name: secret, allowPlainHttp: secret }],
+      log: { level: secret },
+      listen: { address: secret, port: secret },
+      shutdownGracePeriod: secret,
+    });
+    expect(problems.length).toBeGreaterThanOrEqual(8);
+    expect(problems.join('\n')).not.toContain('hunter2');
+  });
+});

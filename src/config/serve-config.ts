@@ -1,0 +1,191 @@
+import type { z } from 'zod';
+import { type ConfigProblem, formatPath } from './config-problem.ts';
+import { parseDuration } from './duration.ts';
+import type { ListenAddress } from './listen-address.ts';
+import { clusterSchema, type RawServeConfig, serveConfigSchema } from './serve-config-schema.ts';
+
+/** What `kerbridge serve` runs with: checked, in units, frozen. Files that it names have not been opened yet. */
+export interface ServeConfig {
+  readonly listen: ListenAddress;
+  readonly admin: ListenAddress;
+  readonly kubernetes: {
+    /** undefined: the current context of `kubeconfig`. */
+    readonly context: string | undefined;
+    /** undefined: the service account of the pod this runs in. */
+    readonly kubeconfig: string | undefined;
+    readonly audience: string;
+  };
+  readonly identity: {
+    readonly annotation: string;
+    /** Source of a regular expression for the whole name. */
+    readonly userPattern: string;
+    /** On top of the built-in list. */
+    readonly denyUsers: readonly string[];
+  };
+  /** At least one; the first is the default. */
+  readonly clusters: readonly [ClusterConfig, ...ClusterConfig[]];
+  readonly limits: {
+    readonly hadoopCallTimeoutMs: number;
+    readonly kerberosStepTimeoutMs: number;
+    readonly kubernetesCallTimeoutMs: number;
+  };
+  readonly logLevel: RawServeConfig['log']['level'];
+  readonly shutdownGracePeriodMs: number;
+}
+
+export interface ClusterConfig {
+  readonly name: string;
+  readonly hadoopConf: string;
+  readonly keytab: string;
+  /** undefined: the keytab's first. */
+  readonly principal: string | undefined;
+  readonly krb5Conf: string | undefined;
+  /** undefined: the principal's short name. */
+  readonly renewer: string | undefined;
+  readonly allowPlainHttp: boolean;
+  /** undefined: all of the conf dir. */
+  readonly nameservices: readonly string[] | undefined;
+  readonly tlsCaFile: string | undefined;
+  /** Service labels by nameservice, in place of the derived ones. */
+  readonly services: Readonly<Record<string, readonly string[]>>;
+}
+
+export type ServeConfigResult =
+  | { readonly ok: true; readonly config: ServeConfig }
+  | {
+      readonly ok: false;
+      readonly problems: readonly ConfigProblem[];
+      /** The clusters that are right in themselves, so that their files can be looked at all the same. */
+      readonly clusters: readonly { readonly index: number; readonly cluster: ClusterConfig }[];
+    };
+
+/** Finds every problem of `input` that can be seen without opening a file. */
+export function parseServeConfig(input: unknown): ServeConfigResult {
+  const parsed = serveConfigSchema.safeParse(input);
+  const problems = [
+    ...(parsed.success ? [] : parsed.error.issues.flatMap(explainIssue)),
+    ...crossCheck(input),
+  ];
+  if (parsed.success && problems.length === 0) {
+    return { ok: true, config: deepFreeze(toServeConfig(parsed.data)) };
+  }
+  const clusters = valueAt(input, 'clusters');
+  return {
+    ok: false,
+    problems,
+    clusters: (Array.isArray(clusters) ? clusters : []).flatMap((raw: unknown, index) => {
+      const cluster = clusterSchema.safeParse(raw);
+      return cluster.success ? [{ index, cluster: toClusterConfig(cluster.data) }] : [];
+    }),
+  };
+}
+
+function toServeConfig(raw: RawServeConfig): ServeConfig {
+  const [first, ...rest] = raw.clusters.map(toClusterConfig);
+  if (first === undefined) throw new RangeError('no cluster');
+  return {
+    listen: { address: raw.listen.address, port: raw.listen.port },
+    admin: raw.admin,
+    kubernetes: {
+      context: raw.kubernetes.context,
+      kubeconfig: raw.kubernetes.kubeconfig,
+      audience: raw.kubernetes.audience,
+    },
+    identity: raw.identity,
+    clusters: [first, ...rest],
+    limits: {
+      hadoopCallTimeoutMs: milliseconds(raw.limits.hadoopCallTimeout),
+      kerberosStepTimeoutMs: milliseconds(raw.limits.kerberosStepTimeout),
+      kubernetesCallTimeoutMs: milliseconds(raw.limits.kubernetesCallTimeout),
+    },
+    logLevel: raw.log.level,
+    shutdownGracePeriodMs: milliseconds(raw.shutdownGracePeriod),
+  };
+}
+
+function toClusterConfig(raw: RawServeConfig['clusters'][number]): ClusterConfig {
+  return {
+    name: raw.name,
+    hadoopConf: raw.hadoopConf,
+    keytab: raw.keytab,
+    principal: raw.principal,
+    krb5Conf: raw.krb5Conf,
+    renewer: raw.renewer,
+    allowPlainHttp: raw.allowPlainHttp,
+    nameservices: raw.nameservices,
+    tlsCaFile: raw.tlsCaFile,
+    services: raw.services ?? {},
+  };
+}
+
+function milliseconds(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new RangeError(`not a duration: ${text}`);
+  return ms;
+}
+
+/** What no single key can tell, as far as the sections it takes are right in themselves. */
+function crossCheck(input: unknown): ConfigProblem[] {
+  const { shape } = serveConfigSchema;
+  const listen = shape.listen.safeParse(valueAt(input, 'listen')).data;
+  const admin = shape.admin.safeParse(valueAt(input, 'admin')).data;
+  const kubernetes = shape.kubernetes.safeParse(valueAt(input, 'kubernetes')).data;
+  const clusters = valueAt(input, 'clusters');
+  const problems: ConfigProblem[] = [];
+  const names = (Array.isArray(clusters) ? clusters : []).map(
+    (cluster) => clusterSchema.shape.name.safeParse(valueAt(cluster, 'name')).data,
+  );
+  names.forEach((name, index) => {
+    const first = names.indexOf(name);
+    if (name !== undefined && first !== index) {
+      problems.push({
+        path: `clusters[${index}].name`,
+        message: `"${name}" is the name of clusters[${first}] too`,
+      });
+    }
+  });
+  if (listen !== undefined && listen.port !== 0 && listen.port === admin?.port) {
+    problems.push({ path: 'admin.port', message: 'is the same as listen.port; give it one of its own' });
+  }
+  if (kubernetes?.context !== undefined && kubernetes.kubeconfig === undefined) {
+    problems.push({
+      path: 'kubernetes.context',
+      message: 'has a meaning only with kubernetes.kubeconfig; name that file, or leave the context out',
+    });
+  }
+  return problems;
+}
+
+function valueAt(mapping: unknown, key: string): unknown {
+  return typeof mapping === 'object' && mapping !== null && Object.hasOwn(mapping, key)
+    ? Reflect.get(mapping, key)
+    : undefined;
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** zod's issue in words that name the fix. Values are never repeated: someone will paste a secret into the wrong key. */
+function explainIssue(issue: Issue): ConfigProblem[] {
+  const path = formatPath(issue.path);
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: formatPath([...issue.path, key]),
+      message: 'unknown key; check its spelling, or remove it',
+    }));
+  }
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
+    return [{ path, message: 'is required' }];
+  }
+  if (issue.code === 'invalid_key' || issue.code === 'invalid_element') {
+    return [{ path, message: issue.issues.map(({ message }) => message).join('; ') }];
+  }
+  return [{ path, message: issue.message.replace(/^Invalid (?:input|option): /, '') }];
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const each of Object.values(value)) deepFreeze(each);
+    Object.freeze(value);
+  }
+  return value;
+}

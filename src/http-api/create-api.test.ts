@@ -1,0 +1,781 @@
+import { once } from 'node:events';
+import { request as httpRequest, createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import request from 'supertest';
+import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
+import type { AuthenticationRefusal, AuthenticationResult } from '../authentication/authentication-result.ts';
+import type { CredentialsRequest, CredentialsResult } from '../delegation-tokens/credentials.ts';
+import { TokenServiceError, type TokenServiceFailure } from '../delegation-tokens/token-service.ts';
+import type { IdentityRefusal, IdentityResult } from '../identity/identity-result.ts';
+import { createLogger } from '../observability/logger.ts';
+import { createMetrics } from '../observability/metrics.ts';
+import { Secret } from '../observability/secret.ts';
+import { type ApiOptions, createApi } from './create-api.ts';
+
+const BEARER = 'eyJhbGciOiJSUzI1NiJ9.eyJzZWNyZXQiOnRydWV9.c2lnbmF0dXJl';
+const FILE = Buffer.from('HDTS\0\x01 the bytes of a credentials file \xff\xfe', 'latin1');
+const PASSWORD = Buffer.from('very secret password');
+
+const pod = {
+  namespace: 'team-a',
+  name: 'alices-pod',
+  uid: '0b6f5a0e-0000-4000-8000-000000000001',
+  serviceAccount: 'default',
+  annotations: { 'iddecorator.username': 'alice' },
+};
+
+const issued: Extract<CredentialsResult, { outcome: 'issued' }> = {
+  outcome: 'issued',
+  cluster: 'default',
+  tokens: [
+    {
+      source: {
+        cluster: 'default',
+        name: 'ns1',
+        kind: 'HDFS_DELEGATION_TOKEN',
+        renewer: 'kerbridge',
+        services: ['ha-hdfs:ns1', '10.0.0.1:8020'],
+        tokenService: {
+          kind: 'HDFS_DELEGATION_TOKEN',
+          issue: () => Promise.reject(new Error('not here')),
+          renew: () => Promise.reject(new Error('not here')),
+          cancel: () => Promise.reject(new Error('not here')),
+        },
+      },
+      token: {
+        kind: 'HDFS_DELEGATION_TOKEN',
+        service: 'ha-hdfs:ns1',
+        identifier: Buffer.from('identifier'),
+        password: new Secret<Uint8Array>(PASSWORD),
+        owner: 'alice',
+        renewer: 'kerbridge',
+        realUser: '',
+        issueDate: 1_767_225_600_000n,
+        maxDate: 9_223_372_036_854_775_807n,
+        sequenceNumber: -7,
+        masterKeyId: 2,
+      },
+      expiresAt: 1_767_312_000_000n,
+    },
+  ],
+  missing: [{ kind: 'kms-dt', code: 'unreachable' }],
+  refreshAfter: 1_767_250_000_000.5,
+};
+
+interface Seen {
+  authorization: readonly string[][];
+  doAs: (string | undefined)[];
+  requests: CredentialsRequest[];
+}
+
+function start(overrides: Partial<ApiOptions> = {}) {
+  const seen: { authorization: (readonly string[])[]; doAs: Seen['doAs']; requests: Seen['requests'] } = {
+    authorization: [],
+    doAs: [],
+    requests: [],
+  };
+  const lines: string[] = [];
+  const clock = new FakeClock();
+  const metrics = createMetrics({ version: '0.0.0', processMetrics: false });
+  let ids = 0;
+  const api = createApi({
+    authenticatePod: (authorization) => {
+      seen.authorization.push(authorization);
+      return Promise.resolve({ outcome: 'authenticated', pod });
+    },
+    identifyUser: (_pod, doAs) => {
+      seen.doAs.push(doAs);
+      return { outcome: 'identified', user: 'alice' };
+    },
+    getCredentials: (asked) => {
+      seen.requests.push(asked);
+      return Promise.resolve(issued);
+    },
+    encodeCredentials: (_issued, format) => (format === 'writable' ? FILE : Buffer.from('protobuf')),
+    logger: createLogger({ level: 'debug', clock, destination: { write: (line) => lines.push(line) } }),
+    metrics,
+    clock,
+    random: () => 0.5,
+    newRequestId: () => {
+      ids += 1;
+      return `request-${ids}`;
+    },
+    ...overrides,
+  });
+  const log = () => lines.map((line): Record<string, unknown> => JSON.parse(line) as Record<string, unknown>);
+  return { api, seen, lines, log, metrics };
+}
+
+const get = (api: ReturnType<typeof createApi>, path = '/v1/credentials') =>
+  request(api).get(path).set('Authorization', `Bearer ${BEARER}`);
+
+const authenticationResult =
+  (result: AuthenticationResult): ApiOptions['authenticatePod'] =>
+  () =>
+    Promise.resolve(result);
+
+const identityResult =
+  (result: IdentityResult): ApiOptions['identifyUser'] =>
+  () =>
+    result;
+
+const failing =
+  (error: unknown): ApiOptions['getCredentials'] =>
+  async () => {
+    throw error;
+  };
+
+const AUTHENTICATION_REFUSALS: Record<AuthenticationRefusal, true> = {
+  'no-bearer-token': true,
+  'several-authorization-headers': true,
+  'bearer-token-malformed': true,
+  'service-account-token-invalid': true,
+  'audience-not-returned': true,
+  'not-a-service-account': true,
+  'not-bound-to-a-pod': true,
+  'pod-not-found': true,
+  'pod-uid-differs': true,
+  'pod-service-account-differs': true,
+  'pod-finished': true,
+  'pod-deleted': true,
+};
+
+const IDENTITY_REFUSALS: Record<IdentityRefusal, true> = {
+  'no-stamp': true,
+  'user-name-invalid': true,
+  'user-denied': true,
+  'do-as-not-allowed': true,
+};
+
+const FAILURES: Record<TokenServiceFailure, [number, string]> = {
+  'not-active': [503, 'hadoop-unavailable'],
+  unreachable: [503, 'hadoop-unavailable'],
+  'safe-mode': [503, 'hadoop-unavailable'],
+  authentication: [503, 'kerberos-unavailable'],
+  denied: [502, 'hadoop-denied'],
+  'invalid-token': [502, 'hadoop-error'],
+  'bad-request': [502, 'hadoop-error'],
+  'wrong-token': [502, 'hadoop-error'],
+};
+
+describe('who calls', () => {
+  it.each(Object.keys(AUTHENTICATION_REFUSALS) as AuthenticationRefusal[])(
+    '%s is a 401 like every other',
+    async (reason) => {
+      const { api, log, seen } = start({
+        authenticatePod: authenticationResult({ outcome: 'refused', reason, detail: 'for the operator' }),
+      });
+      const response = await get(api).expect(401);
+      expect(response.headers['www-authenticate']).toBe('Bearer');
+      expect(response.headers['content-type']).toBe('application/problem+json');
+      expect(response.headers['cache-control']).toBe('no-store');
+      expect(response.headers['etag']).toBeUndefined();
+      expect(response.text).toBe(
+        '{"title":"Not authenticated","status":401,"code":"not-authenticated","requestId":"request-1"}',
+      );
+      expect(log()).toEqual([
+        expect.objectContaining({
+          outcome: 'not-authenticated',
+          reason,
+          detail: 'for the operator',
+          status: 401,
+        }),
+      ]);
+      expect(seen.requests).toEqual([]);
+      expect(seen.doAs).toEqual([]);
+    },
+  );
+
+  it('an API server that cannot be asked is a 503, to be tried again', async () => {
+    const cause = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1'), {
+      status: 401,
+      statusCode: 401,
+      fix: 'look at the network',
+      headers: 'hunter2',
+    });
+    const { api, log, seen } = start({
+      authenticatePod: authenticationResult({
+        outcome: 'could-not-check',
+        dependency: 'kubernetes-api',
+        cause,
+      }),
+    });
+    const response = await get(api).expect(503);
+    expect(response.body).toEqual({
+      title: 'The caller cannot be checked now',
+      status: 503,
+      code: 'authentication-unavailable',
+      requestId: 'request-1',
+    });
+    expect(response.headers['retry-after']).toBe('6');
+    expect(response.headers['www-authenticate']).toBeUndefined();
+    expect(log()).toEqual([
+      expect.objectContaining({
+        level: 'warn',
+        reason: 'kubernetes-api',
+        failure: { fix: 'look at the network' },
+        error: expect.objectContaining({ message: 'connect ECONNREFUSED 10.0.0.1' }),
+      }),
+    ]);
+    expect(seen.requests).toEqual([]);
+  });
+
+  it('hands over every Authorization line, and only those', async () => {
+    const { api, seen } = start();
+    const server = createServer(api).listen(0, '127.0.0.1');
+    try {
+      await new Promise((resolve) => server.once('listening', resolve));
+      const { port } = server.address() as AddressInfo;
+      await new Promise<void>((resolve) => {
+        const socket = connect(port, '127.0.0.1', () => {
+          socket.write(
+            'GET /v1/credentials HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer one\r\n' +
+              'X-Other: Bearer no\r\nauthorization: Bearer two\r\nConnection: close\r\n\r\n',
+          );
+        });
+        socket.on('data', () => undefined).on('close', () => resolve());
+      });
+      expect(seen.authorization).toEqual([['Bearer one', 'Bearer two']]);
+    } finally {
+      server.close();
+    }
+  });
+
+  it('gives an empty list where there is no Authorization line', async () => {
+    const { api, seen } = start();
+    await request(api).get('/v1/credentials').expect(200);
+    expect(seen.authorization).toEqual([[]]);
+  });
+
+  it.each(['/v1/credentials', '/nowhere', '/v1/credentials?format=x'])(
+    'leaves no Authorization in the request for %s',
+    async (path) => {
+      const { api } = start();
+      let left: unknown;
+      const observed: typeof api = (req, res) => {
+        api(req, res);
+        left = [req.headers, req.headersDistinct, req.rawHeaders];
+      };
+      await get(observed, path);
+      expect(JSON.stringify(left)).toContain('127.0.0.1');
+      expect(JSON.stringify(left)).not.toMatch(/authorization|eyJ/i);
+    },
+  );
+});
+
+describe('which user', () => {
+  it.each(Object.keys(IDENTITY_REFUSALS) as IdentityRefusal[])(
+    '%s is a 403 like every other',
+    async (reason) => {
+      const { api, log, seen } = start({
+        identifyUser: identityResult({ outcome: 'refused', reason, detail: 'hdfs (hdfs)' }),
+      });
+      const response = await get(api).expect(403);
+      expect(response.body).toEqual({
+        title: 'This pod gets no credentials',
+        status: 403,
+        code: 'not-allowed',
+        requestId: 'request-1',
+      });
+      expect(log()).toEqual([
+        expect.objectContaining({
+          outcome: 'not-allowed',
+          reason,
+          detail: 'hdfs (hdfs)',
+          pod: { namespace: 'team-a', name: 'alices-pod', uid: pod.uid },
+        }),
+      ]);
+      expect(seen.requests).toEqual([]);
+    },
+  );
+
+  it('asks for the tokens of whom identity named, in the namespace of the pod', async () => {
+    const { api, seen } = start({ identifyUser: identityResult({ outcome: 'identified', user: 'etl' }) });
+    await get(api, '/v1/credentials?doAs=bob').expect(200);
+    expect(seen.requests).toEqual([{ owner: 'etl', namespace: 'team-a', selection: {} }]);
+  });
+
+  it('passes doAs on for identity to decide', async () => {
+    const { api, seen } = start();
+    await get(api, '/v1/credentials?doAs=etl').expect(200);
+    await get(api).expect(200);
+    expect(seen.doAs).toEqual(['etl', undefined]);
+  });
+});
+
+describe('which tokens', () => {
+  it.each(Object.entries(FAILURES))('%s is %j', async (failure, [status, code]) => {
+    const error = new TokenServiceError(
+      failure as TokenServiceFailure,
+      'User kerbridge may not impersonate alice',
+      {
+        endpoint: 'https://nn1:9871',
+        exception: 'AuthorizationException',
+        fix: 'set hadoop.proxyuser.kerbridge.users',
+      },
+    );
+    Object.assign(error, { status: 401 });
+    const { api, log } = start({ getCredentials: failing(error) });
+    const response = await get(api).expect(status);
+    expect(response.body).toEqual({ title: expect.any(String), status, code, requestId: 'request-1' });
+    expect(response.text).not.toMatch(/impersonate|nn1|Authorization|proxyuser/);
+    expect(response.headers['retry-after']).toBe(status === 503 ? '6' : undefined);
+    expect(log()).toEqual([
+      expect.objectContaining({
+        level: 'warn',
+        reason: failure,
+        user: 'alice',
+        failure: {
+          endpoint: 'https://nn1:9871',
+          exception: 'AuthorizationException',
+          fix: 'set hadoop.proxyuser.kerbridge.users',
+        },
+        error: expect.objectContaining({ message: 'User kerbridge may not impersonate alice' }),
+      }),
+    ]);
+  });
+
+  it.each([
+    ['unknown-cluster', { cluster: 'elsewhere' }],
+    ['unknown-kind', { kind: 'elsewhere' }],
+  ] as const)('%s is a 404 that names it', async (outcome, named) => {
+    const { api, log } = start({ getCredentials: () => Promise.resolve({ outcome, name: 'elsewhere' }) });
+    const response = await get(api).expect(404);
+    expect(response.body).toEqual({
+      title: expect.any(String),
+      status: 404,
+      code: outcome,
+      requestId: 'request-1',
+      ...named,
+    });
+    expect(log()).toEqual([
+      expect.objectContaining({ outcome: 'not-found', reason: outcome, detail: 'elsewhere' }),
+    ]);
+  });
+
+  it('spreads Retry-After over the whole range', async () => {
+    const seen = new Set<unknown>();
+    for (const random of [0, 0.3, 0.999_999]) {
+      const error = new TokenServiceError('unreachable', 'x');
+      const response = await get(start({ getCredentials: failing(error), random: () => random }).api);
+      seen.add(response.headers['retry-after']);
+    }
+    expect([...seen]).toEqual(['2', '4', '10']);
+  });
+});
+
+describe('what nobody foresaw', () => {
+  const secret = 'a message with hunter2 in it';
+
+  it.each<[string, unknown]>([
+    ['an error', new Error(secret)],
+    ['an error with a status of 401', Object.assign(new Error(secret), { status: 401, statusCode: 401 })],
+    ['an error with a status of 200', Object.assign(new Error(secret), { status: 200, expose: true })],
+    [
+      'an error with headers',
+      Object.assign(new Error(secret), { status: 302, headers: { Location: '//evil' } }),
+    ],
+    ['an axios-like error', Object.assign(new Error(secret), { response: { status: 404, data: secret } })],
+    ['a text', secret],
+    ['nothing', undefined],
+    ['null', null],
+    ["Express's word for skipping a route", 'route'],
+    ["Express's word for leaving a router", 'router'],
+  ])('%s is a 500 that tells nothing', async (_name, thrown) => {
+    for (const overrides of [
+      { authenticatePod: failing(thrown) as unknown as ApiOptions['authenticatePod'] },
+      {
+        identifyUser: () => {
+          throw thrown;
+        },
+      },
+      { getCredentials: failing(thrown) },
+      {
+        encodeCredentials: () => {
+          throw thrown;
+        },
+      },
+    ]) {
+      const { api, log } = start(overrides);
+      const response = await get(api).expect(500);
+      expect(response.body).toEqual({
+        title: 'Internal error',
+        status: 500,
+        code: 'internal',
+        requestId: 'request-1',
+      });
+      expect(JSON.stringify(response.headers)).not.toMatch(/evil|hunter2/);
+      expect(log()).toEqual([expect.objectContaining({ level: 'error', status: 500, reason: 'internal' })]);
+    }
+  });
+
+  it('answers malformed targets itself', async () => {
+    const { api } = start();
+    const server = createServer(api).listen(0, '127.0.0.1');
+    try {
+      await new Promise((resolve) => server.once('listening', resolve));
+      const { port } = server.address() as AddressInfo;
+      for (const path of ['/%', '/v1/%zz', '/v1/credentials%ff', 'http://[bad/v1/credentials', '*']) {
+        const answer = await new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
+          httpRequest({ port, host: '127.0.0.1', path, method: path === '*' ? 'OPTIONS' : 'GET' }, (res) => {
+            let text = '';
+            res.setEncoding('utf8').on('data', (chunk: string) => {
+              text += chunk;
+            });
+            res.on('end', () => resolve({ status: res.statusCode, text }));
+          })
+            .on('error', reject)
+            .end();
+        });
+        expect([path, answer.status]).toEqual([path, 400]);
+        expect(JSON.parse(answer.text)).toMatchObject({ code: 'invalid-request' });
+      }
+    } finally {
+      server.close();
+    }
+  });
+});
+
+describe('malformed requests', () => {
+  it.each([
+    ['color=1', /unknown query parameter/],
+    ['Kind=x', /unknown query parameter/],
+    ['kind', /^kind must be/],
+    ['kind=', /^kind must be/],
+    ['doAs=', /^doAs must be/],
+    ['cluster=a&cluster=b', /^cluster can be given only once/],
+    ['cluster=a&cluster=a', /^cluster can be given only once/],
+    ['doAs=a&doAs=b', /^doAs can be given only once/],
+    ['format=writable&format=protobuf', /^format can be given only once/],
+    ['format=java', /^format must be writable or protobuf/],
+    ['format=constructor', /^format must be/],
+    ['__proto__=x', /unknown query parameter/],
+    ['kind=%zz', /percent-encoded/],
+    ['kind=%ff', /percent-encoded/],
+    ['kind=a%0ab', /^kind must be/],
+    ['cluster=%00', /^cluster must be/],
+    ['doAs=%C3%A4', /^doAs must be/],
+    [`cluster=${'x'.repeat(257)}`, /^cluster must be/],
+    [Array.from({ length: 17 }, (_, index) => `kind=k${index}`).join('&'), /^kind can be given at most 16/],
+    ['kind=a&optional=a', /^optional names a kind/],
+    ['kind[]=a', /unknown query parameter/],
+    ['&', /unknown query parameter/],
+  ])('?%s is a 400', async (query, title) => {
+    const { api, seen } = start();
+    const response = await get(api, `/v1/credentials?${query}`).expect(400);
+    expect(response.body).toEqual({
+      title: expect.stringMatching(title),
+      status: 400,
+      code: 'invalid-request',
+      requestId: 'request-1',
+    });
+    expect(seen.authorization).toEqual([]);
+  });
+
+  it('repeated kinds are taken, twice the same as one', async () => {
+    const { api, seen } = start();
+    await get(api, '/v1/credentials?kind=a&kind=WEBHDFS+delegation&kind=a&optional=b&cluster=c').expect(200);
+    expect(seen.requests[0]?.selection).toEqual({
+      cluster: 'c',
+      kinds: ['a', 'WEBHDFS delegation'],
+      optionalKinds: ['b'],
+    });
+  });
+
+  it.each(['text/html', 'image/*', 'application/json;q=0', 'nonsense'])(
+    'Accept: %s is a 406',
+    async (accept) => {
+      const { api, seen } = start();
+      const response = await get(api).set('Accept', accept).expect(406);
+      expect(response.body).toMatchObject({ code: 'not-acceptable' });
+      expect(seen.authorization).toEqual([]);
+    },
+  );
+
+  it.each(['post', 'put', 'patch', 'delete', 'options'] as const)('%s is a 405', async (method) => {
+    const { api, seen } = start();
+    const response = await request(api)[method]('/v1/credentials').expect(405);
+    expect(response.headers['allow']).toBe('GET, HEAD');
+    expect(response.body).toMatchObject({ code: 'method-not-allowed', status: 405 });
+    expect(seen.authorization).toEqual([]);
+  });
+
+  it.each([
+    '/',
+    '/v1',
+    '/v1/credentials/',
+    '/v1/credentials/x',
+    '/V1/credentials',
+    '/v1/credentials;x',
+    '/metrics',
+  ])('%s is a 404', async (path) => {
+    const { api, seen, metrics } = start();
+    const response = await get(api, path).expect(404);
+    expect(response.body).toEqual({
+      title: 'No such resource',
+      status: 404,
+      code: 'not-found',
+      requestId: 'request-1',
+    });
+    expect(response.headers['content-type']).toBe('application/problem+json');
+    expect(seen.authorization).toEqual([]);
+    expect(await metrics.registry.metrics()).toContain(
+      'kerbridge_http_requests_total{route="unmatched",method="GET",status="404"} 1',
+    );
+  });
+});
+
+describe('the answer', () => {
+  it('is JSON by default, with every date readable', async () => {
+    const { api } = start();
+    const response = await get(api).expect(200);
+    expect(response.headers['content-type']).toBe('application/json');
+    const token = {
+      cluster: 'default',
+      kind: 'HDFS_DELEGATION_TOKEN',
+      owner: 'alice',
+      renewer: 'kerbridge',
+      issuedAt: '2026-01-01T00:00:00.000Z',
+      expiresAt: '2026-01-02T00:00:00.000Z',
+      maxDate: '9999-12-31T23:59:59.999Z',
+      sequenceNumber: -7,
+    };
+    expect(response.body).toEqual({
+      owner: 'alice',
+      cluster: 'default',
+      credentials: FILE.toString('base64'),
+      tokens: [
+        { ...token, service: 'ha-hdfs:ns1' },
+        { ...token, service: '10.0.0.1:8020' },
+      ],
+      refreshAfter: '2026-01-01T06:46:40.000Z',
+      missing: [{ kind: 'kms-dt', code: 'unreachable' }],
+    });
+  });
+
+  it('as a file has the bytes that the JSON has in base64', async () => {
+    const { api } = start();
+    const file = await get(api).set('Accept', 'application/octet-stream').buffer(true).expect(200);
+    expect(file.headers['content-type']).toBe('application/octet-stream');
+    expect(Buffer.compare(file.body as Buffer, FILE)).toBe(0);
+    const json = await get(api).expect(200);
+    expect((json.body as { credentials: string }).credentials).toBe((file.body as Buffer).toString('base64'));
+  });
+
+  it('comes in the format that is asked for', async () => {
+    const { api } = start();
+    const response = await get(api, '/v1/credentials?format=protobuf').set(
+      'Accept',
+      'application/octet-stream',
+    );
+    expect((response.body as Buffer).toString()).toBe('protobuf');
+  });
+
+  it('is never stored, and says nothing of what made it', async () => {
+    const { api } = start();
+    const { headers } = await get(api).set('X-Request-Id', 'mine').expect(200);
+    expect(headers).toMatchObject({
+      'cache-control': 'no-store',
+      vary: 'Accept, Authorization',
+      'x-request-id': 'request-1',
+      'x-content-type-options': 'nosniff',
+    });
+    expect(headers['x-powered-by']).toBeUndefined();
+    expect(headers['set-cookie']).toBeUndefined();
+  });
+
+  it('to HEAD is the same without a body', async () => {
+    const { api } = start();
+    const got = await get(api).expect(200);
+    const head = await request(api)
+      .head('/v1/credentials')
+      .set('Authorization', `Bearer ${BEARER}`)
+      .expect(200);
+    expect(head.headers['content-length']).toBe(got.headers['content-length']);
+    expect(head.headers['etag']).toBe(got.headers['etag']);
+    expect(head.text).toBeUndefined();
+  });
+
+  it.each([
+    ['application/json', /^W\/"[\w-]{43}"$/],
+    ['application/octet-stream', /^"[\w-]{43}"$/],
+  ])('as %s is a 304 for who has it already', async (accept, etag) => {
+    const { api } = start();
+    const { headers } = await get(api).set('Accept', accept).expect(200);
+    expect(headers['etag']).toMatch(etag);
+    const again = await get(api)
+      .set('Accept', accept)
+      .set('If-None-Match', headers['etag'] ?? '')
+      .expect(304);
+    expect(again.text).toBe('');
+    expect(again.headers['etag']).toBe(headers['etag']);
+    expect(again.headers['cache-control']).toBe('no-store');
+    expect(again.headers['content-type']).toBeUndefined();
+  });
+
+  it('is a 304 also for fetch(), which adds Cache-Control: no-cache', async () => {
+    const { api } = start();
+    const { headers } = await get(api).expect(200);
+    const conditional = {
+      'If-None-Match': headers['etag'] ?? '',
+      'Cache-Control': 'no-cache',
+      Pragma: 'no-cache',
+    };
+    await get(api).set(conditional).expect(304);
+  });
+
+  it.each([
+    ['another ETag', { 'If-None-Match': '"something-else"' }],
+    ['a date', { 'If-Modified-Since': 'Fri, 01 Jan 2100 00:00:00 GMT' }],
+  ])('is whole for who has %s', async (_name, headers) => {
+    await get(start().api).set(headers).expect(200);
+  });
+
+  it.each<[string, Partial<typeof issued>, string, number]>([
+    ['another refreshAfter', { missing: [], refreshAfter: 5 }, 'application/json', 304],
+    ['another refreshAfter', { missing: [], refreshAfter: 5 }, 'application/octet-stream', 304],
+    ['another refreshAfter while a kind is missing', { refreshAfter: 5 }, 'application/json', 200],
+    ['no kind missing any more', { missing: [] }, 'application/json', 200],
+    [
+      'a later expiry',
+      { tokens: issued.tokens.map((held) => ({ ...held, expiresAt: 1n })) },
+      'application/json',
+      200,
+    ],
+    ['another cluster', { cluster: 'b' }, 'application/json', 200],
+  ])('with %s, as %s, after the first', async (_name, change, accept, status) => {
+    const { missing = issued.missing, refreshAfter } = change;
+    const answers = [
+      { ...issued, ...(refreshAfter === undefined ? {} : { missing }) },
+      { ...issued, ...change },
+    ];
+    const { api } = start({
+      getCredentials: () => Promise.resolve(answers.shift() ?? issued),
+    });
+    const { headers } = await get(api).set('Accept', accept).expect(200);
+    await get(api)
+      .set('Accept', accept)
+      .set('If-None-Match', headers['etag'] ?? '')
+      .expect(status);
+  });
+
+  it('is checked like any other before a 304', async () => {
+    const { api } = start({
+      authenticatePod: authenticationResult({ outcome: 'refused', reason: 'pod-finished' }),
+    });
+    await get(api).set('If-None-Match', '*').expect(401);
+  });
+
+  it('has another ETag in another representation, with other bytes, and in another process', async () => {
+    const { api } = start();
+    const etags = [
+      (await get(api)).headers['etag'],
+      (await get(api).set('Accept', 'application/octet-stream')).headers['etag'],
+      (await get(api, '/v1/credentials?format=protobuf')).headers['etag'],
+      (await get(start().api)).headers['etag'],
+    ];
+    expect(new Set(etags).size).toBe(4);
+  });
+});
+
+describe('a caller who goes away', () => {
+  it('ends the wait and is logged as such', async () => {
+    const asked = Promise.withResolvers<AbortSignal>();
+    const { api, log, metrics } = start({
+      getCredentials: async (_asked, options) => {
+        const waiting = options?.signal ?? AbortSignal.abort();
+        asked.resolve(waiting);
+        await once(waiting, 'abort');
+        throw new Error('aborted');
+      },
+    });
+    const server = createServer(api).listen(0, '127.0.0.1');
+    try {
+      await new Promise((resolve) => server.once('listening', resolve));
+      const { port } = server.address() as AddressInfo;
+      const sent = httpRequest({ port, host: '127.0.0.1', path: '/v1/credentials' }).on(
+        'error',
+        () => undefined,
+      );
+      sent.end();
+      const signal = await asked.promise;
+      expect(signal.aborted).toBe(false);
+      sent.destroy();
+      while (!signal.aborted) await settle();
+      while (log().length === 0) await settle();
+      await settle();
+      expect(log()).toEqual([expect.objectContaining({ status: 'aborted', user: 'alice' })]);
+      expect(await metrics.registry.metrics()).toContain('kerbridge_credentials_total{outcome="aborted"} 1');
+    } finally {
+      server.close();
+    }
+  });
+});
+
+describe('the log line and the numbers', () => {
+  it.each([
+    ['credentials', {}, 200],
+    [
+      'a refusal',
+      { authenticatePod: authenticationResult({ outcome: 'refused', reason: 'pod-deleted' }) },
+      401,
+    ],
+  ] as const)('of %s are there before the answer leaves', async (_name, overrides, status) => {
+    const { api, log } = start(overrides);
+    let loggedBefore: unknown;
+    const observed: typeof api = (req, res) => {
+      const end = res.end.bind(res);
+      res.end = (...args: unknown[]) => {
+        loggedBefore = log();
+        return Reflect.apply(end, res, args) as typeof res;
+      };
+      api(req, res);
+    };
+    await get(observed).expect(status);
+    expect(loggedBefore).toEqual([expect.objectContaining({ status, requestId: 'request-1' })]);
+    expect(log()).toHaveLength(1);
+  });
+
+  it('say who got what, and no secret', async () => {
+    const { api, lines, log, metrics } = start();
+    await get(api).set('Cookie', 'hadoop.auth=hunter2').expect(200);
+    expect(log()).toEqual([
+      {
+        level: 'info',
+        time: '2026-01-01T00:00:00.000Z',
+        message: 'Request handled',
+        method: 'GET',
+        route: '/v1/credentials',
+        status: 200,
+        durationMs: 0,
+        requestId: 'request-1',
+        outcome: 'issued',
+        pod: { namespace: 'team-a', name: 'alices-pod', uid: pod.uid },
+        user: 'alice',
+        cluster: 'default',
+        kinds: ['HDFS_DELEGATION_TOKEN'],
+        sequenceNumbers: [-7],
+        missing: [{ kind: 'kms-dt', code: 'unreachable' }],
+      },
+    ]);
+    const all = lines.join('') + (await metrics.registry.metrics());
+    for (const secret of [BEARER, 'hunter2', FILE.toString('base64'), PASSWORD.toString(), 'identifier']) {
+      expect(all).not.toContain(secret);
+    }
+  });
+
+  it('count by bounded labels only', async () => {
+    const { api, metrics } = start();
+    await get(api).expect(200);
+    await get(api, '/some/path/of/a/scanner').expect(404);
+    const text = await metrics.registry.metrics();
+    expect(text).toContain(
+      'kerbridge_http_requests_total{route="/v1/credentials",method="GET",status="200"} 1',
+    );
+    expect(text).toContain('kerbridge_authentications_total{outcome="authenticated",reason=""} 1');
+    expect(text).toContain('kerbridge_identifications_total{outcome="identified",reason=""} 1');
+    expect(text).toContain('kerbridge_credentials_total{outcome="issued"} 1');
+    expect(text).not.toMatch(/scanner|alice|team-a/);
+  });
+});

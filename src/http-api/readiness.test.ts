@@ -1,0 +1,140 @@
+import { describe, expect, it } from '@jest/globals';
+import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
+import { silentLogger } from '../observability/logger.ts';
+import { createMetrics } from '../observability/metrics.ts';
+import { CHECK_INTERVAL_MS, type Dependency, Readiness } from './readiness.ts';
+
+function start(...required: Dependency['required'][]) {
+  const clock = new FakeClock();
+  const metrics = createMetrics({ version: '0', processMetrics: false });
+  const calls: number[] = required.map(() => 0);
+  const answers: (() => Promise<void>)[] = required.map(() => () => Promise.resolve());
+  const readiness = new Readiness({
+    dependencies: required.map((each, index) => ({
+      name: `d${index}`,
+      required: each,
+      check: () => {
+        calls[index] = (calls[index] ?? 0) + 1;
+        return answers[index]?.() ?? Promise.resolve();
+      },
+    })),
+    clock,
+    logger: silentLogger,
+    metrics,
+    checkTimeoutMs: 1_000,
+  });
+  return { readiness, clock, calls, answers, metrics };
+}
+
+const failing = () => Promise.reject(new Error('down'));
+
+describe('Readiness', () => {
+  it('is not ready before anything was checked, and asks', async () => {
+    const { readiness, calls } = start('always');
+    expect(readiness.report()).toEqual({
+      ready: false,
+      status: 'not-ready',
+      dependencies: [{ name: 'd0', status: 'unknown', blocking: true }],
+    });
+    await settle();
+    expect(calls).toEqual([1]);
+    expect(readiness.report()).toMatchObject({ ready: true, status: 'ready' });
+  });
+
+  it.each<[Dependency['required'], boolean, boolean]>([
+    ['always', false, false],
+    ['until-first-success', false, false],
+    ['always', true, false],
+    ['until-first-success', true, true],
+  ])('%s, after a success (%s), while failing is ready: %s', async (required, succeededBefore, ready) => {
+    const { readiness, clock, answers } = start(required, 'always');
+    if (succeededBefore) {
+      await readiness.refresh();
+      await clock.advance(CHECK_INTERVAL_MS.ok);
+    }
+    answers[0] = failing;
+    await readiness.refresh();
+    expect(readiness.report()).toEqual({
+      ready,
+      status: ready ? 'ready' : 'not-ready',
+      dependencies: [
+        { name: 'd0', status: 'failing', blocking: !ready },
+        { name: 'd1', status: 'ok', blocking: false },
+      ],
+    });
+  });
+
+  it('does not check again for each probe', async () => {
+    const { readiness, clock, calls } = start('always');
+    await readiness.refresh();
+    for (let probe = 0; probe < 10; probe += 1) readiness.report();
+    await clock.advance(CHECK_INTERVAL_MS.ok - 1);
+    readiness.report();
+    await settle();
+    expect(calls).toEqual([1]);
+    await clock.advance(1);
+    readiness.report();
+    await settle();
+    expect(calls).toEqual([2]);
+  });
+
+  it('checks sooner what fails, and notices that it is back', async () => {
+    const { readiness, clock, calls, answers, metrics } = start('always');
+    answers[0] = failing;
+    await readiness.refresh();
+    expect(await metrics.registry.metrics()).toContain('kerbridge_dependency_ready{dependency="d0"} 0');
+    await clock.advance(CHECK_INTERVAL_MS.failing - 1);
+    await readiness.refresh();
+    expect(calls).toEqual([1]);
+    answers[0] = () => Promise.resolve();
+    await clock.advance(1);
+    await readiness.refresh();
+    expect(calls).toEqual([2]);
+    expect(readiness.report().ready).toBe(true);
+    expect(await metrics.registry.metrics()).toContain('kerbridge_dependency_ready{dependency="d0"} 1');
+  });
+
+  it('runs one check at a time, and answers meanwhile', async () => {
+    const { readiness, calls, answers } = start('always');
+    const gate = Promise.withResolvers<void>();
+    answers[0] = () => gate.promise;
+    for (let probe = 0; probe < 5; probe += 1) expect(readiness.report().ready).toBe(false);
+    await settle();
+    expect(calls).toEqual([1]);
+    gate.resolve();
+    await settle();
+    expect(readiness.report().ready).toBe(true);
+  });
+
+  it('takes a check that does not end for a failure, and leaves no timer behind', async () => {
+    const { readiness, clock, answers } = start('always');
+    await readiness.refresh();
+    expect(clock.sleeping).toBe(0);
+    await clock.advance(CHECK_INTERVAL_MS.ok);
+    answers[0] = () => new Promise(() => undefined);
+    const refreshed = readiness.refresh();
+    await clock.advance(1_000);
+    await refreshed;
+    expect(readiness.report()).toMatchObject({ ready: false, dependencies: [{ status: 'failing' }] });
+    expect(clock.sleeping).toBe(0);
+  });
+
+  it('survives a check that throws at once', async () => {
+    const { readiness, answers } = start('always');
+    answers[0] = () => {
+      throw new Error('at once');
+    };
+    await readiness.refresh();
+    expect(readiness.report()).toMatchObject({ dependencies: [{ status: 'failing' }] });
+  });
+
+  it('is never ready again once it shuts down, and checks nothing', async () => {
+    const { readiness, clock, calls } = start('always');
+    await readiness.refresh();
+    readiness.startShutdown();
+    await clock.advance(CHECK_INTERVAL_MS.ok);
+    expect(readiness.report()).toMatchObject({ ready: false, status: 'shutting-down' });
+    await settle();
+    expect(calls).toEqual([1]);
+  });
+});

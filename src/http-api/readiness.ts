@@ -1,0 +1,140 @@
+import { describeError } from '../observability/describe-error.ts';
+import type { Logger } from '../observability/logger.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Clock } from '../time/clock.ts';
+
+/** One thing `serve` needs, with a cheap way to see if it is there. */
+export interface Dependency {
+  /** From our configuration, bounded: `kubernetes`, `hadoop/<cluster>/<nameservice>`, `kerberos/<cluster>`. */
+  readonly name: string;
+  /**
+   * `always`: not ready whenever the check fails. `until-first-success`: a wrong keytab stops a roll-out, but a
+   * NameNode that goes down later must not take away the replicas that still answer from their cache.
+   */
+  readonly required: 'always' | 'until-first-success';
+  /** Resolves if the dependency is there. */
+  readonly check: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface DependencyReport {
+  readonly name: string;
+  readonly status: 'ok' | 'failing' | 'unknown';
+  /** Keeps the whole from being ready. */
+  readonly blocking: boolean;
+}
+
+export interface ReadinessReport {
+  readonly ready: boolean;
+  readonly status: 'ready' | 'not-ready' | 'shutting-down';
+  readonly dependencies: readonly DependencyReport[];
+}
+
+export interface ReadinessOptions {
+  readonly dependencies: readonly Dependency[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly checkTimeoutMs: number;
+}
+
+/** However often it is asked, a dependency is checked no more often than this. */
+export const CHECK_INTERVAL_MS = { ok: 30_000, failing: 5_000 } as const;
+
+interface State {
+  status: DependencyReport['status'];
+  succeededOnce: boolean;
+  checkedAt: number;
+  running: Promise<void> | undefined;
+}
+
+/** Answers a probe from what is known and never makes it wait; an answer that is old starts a check. */
+export class Readiness {
+  readonly #options: ReadinessOptions;
+  readonly #states: ReadonlyMap<Dependency, State>;
+  #shuttingDown = false;
+
+  constructor(options: ReadinessOptions) {
+    this.#options = options;
+    this.#states = new Map(
+      options.dependencies.map((dependency) => [
+        dependency,
+        { status: 'unknown', succeededOnce: false, checkedAt: 0, running: undefined },
+      ]),
+    );
+  }
+
+  report(): ReadinessReport {
+    void this.refresh();
+    const dependencies = [...this.#states].map(([{ name, required }, { status, succeededOnce }]) => ({
+      name,
+      status,
+      blocking: status !== 'ok' && (required === 'always' || !succeededOnce),
+    }));
+    const ready = !this.#shuttingDown && dependencies.every(({ blocking }) => !blocking);
+    return {
+      ready,
+      status: this.#shuttingDown ? 'shutting-down' : ready ? 'ready' : 'not-ready',
+      dependencies,
+    };
+  }
+
+  /** From now on never ready, so that the Service sends nobody new. */
+  startShutdown(): void {
+    this.#shuttingDown = true;
+  }
+
+  /** Checks what has not been checked lately; resolves when those checks are done. Never rejects. */
+  async refresh(): Promise<void> {
+    if (this.#shuttingDown) return;
+    await Promise.all([...this.#states].map(([dependency, state]) => this.#refreshOne(dependency, state)));
+  }
+
+  async #refreshOne(dependency: Dependency, state: State): Promise<void> {
+    const age = this.#options.clock.now() - state.checkedAt;
+    const fresh =
+      (state.status === 'ok' && age < CHECK_INTERVAL_MS.ok) ||
+      (state.status === 'failing' && age < CHECK_INTERVAL_MS.failing);
+    if (fresh) return;
+    state.running ??= this.#check(dependency, state).finally(() => {
+      state.running = undefined;
+    });
+    await state.running;
+  }
+
+  async #check(dependency: Dependency, state: State): Promise<void> {
+    const { clock, logger, metrics, checkTimeoutMs } = this.#options;
+    const before = state.status;
+    try {
+      await withTimeout(dependency.check, clock, checkTimeoutMs);
+      state.status = 'ok';
+      state.succeededOnce = true;
+      if (before !== 'ok') logger.info('Dependency is ready', { dependency: dependency.name });
+    } catch (error) {
+      state.status = 'failing';
+      if (before !== 'failing') {
+        logger.warn('Dependency is not ready', { dependency: dependency.name, error: describeError(error) });
+      }
+    }
+    state.checkedAt = clock.now();
+    metrics.dependencyReady.set({ dependency: dependency.name }, state.status === 'ok' ? 1 : 0);
+  }
+}
+
+/** A check that ignores its signal counts as failed all the same. */
+async function withTimeout(check: Dependency['check'], clock: Clock, timeoutMs: number): Promise<void> {
+  const over = new AbortController();
+  const tooLate = new AbortController();
+  const timeout = clock.sleep(timeoutMs, over.signal).then(
+    () => {
+      const error = new Error(`no answer within ${timeoutMs} ms`);
+      tooLate.abort(error);
+      throw error;
+    },
+    () => undefined,
+  );
+  try {
+    await Promise.race([check(tooLate.signal), timeout.then(() => new Promise<never>(() => undefined))]);
+  } finally {
+    over.abort();
+  }
+}

@@ -1,0 +1,98 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/**
+ * Every metric of `kerbridge serve`. Labels are bounded by our own unions and configuration, never by what callers
+ * send: no namespace, user, pod or free text.
+ */
+export interface Metrics {
+  readonly registry: Registry;
+  readonly httpRequests: Counter<'route' | 'method' | 'status'>;
+  readonly httpRequestDuration: Histogram<'route' | 'method'>;
+  readonly authentications: Counter<'outcome' | 'reason'>;
+  readonly identifications: Counter<'outcome' | 'reason'>;
+  readonly credentials: Counter<'outcome'>;
+  readonly hadoopCalls: Counter<'cluster' | 'operation' | 'outcome'>;
+  readonly hadoopCallDuration: Histogram<'cluster' | 'operation'>;
+  readonly tokenCacheRequests: Counter<'result'>;
+  readonly dependencyReady: Gauge<'dependency'>;
+}
+
+export interface MetricsOptions {
+  readonly version: string;
+  /** Also the metrics of the Node process (`process_…`, `nodejs_…`). They hook into garbage collection. */
+  readonly processMetrics: boolean;
+}
+
+const REQUEST_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** A registry of its own for each call: two apps in one process (a test) don't share numbers. */
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  if (options.processMetrics) collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'kerbridge_build_info',
+    help: 'Always 1; the labels say what runs',
+    labelNames: ['version', 'node_version'],
+    registers,
+  }).set({ version: options.version, node_version: process.version }, 1);
+  return {
+    registry,
+    httpRequests: new Counter({
+      name: 'kerbridge_http_requests_total',
+      help: 'Requests to the public API by route, method and status; status "aborted": the client went away first',
+      labelNames: ['route', 'method', 'status'],
+      registers,
+    }),
+    httpRequestDuration: new Histogram({
+      name: 'kerbridge_http_request_duration_seconds',
+      help: 'Time from the first byte of a request to the end of its answer',
+      labelNames: ['route', 'method'],
+      buckets: REQUEST_SECONDS,
+      registers,
+    }),
+    authentications: new Counter({
+      name: 'kerbridge_authentications_total',
+      help: 'Callers by outcome (authenticated, refused, could-not-check) and reason',
+      labelNames: ['outcome', 'reason'],
+      registers,
+    }),
+    identifications: new Counter({
+      name: 'kerbridge_identifications_total',
+      help: 'Authenticated pods by outcome (identified, refused) and reason',
+      labelNames: ['outcome', 'reason'],
+      registers,
+    }),
+    credentials: new Counter({
+      name: 'kerbridge_credentials_total',
+      help: 'Requests of identified users by outcome: issued, unknown-cluster, unknown-kind, internal or the failure',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    hadoopCalls: new Counter({
+      name: 'kerbridge_hadoop_calls_total',
+      help: 'Token operations at Hadoop by cluster, operation (issue, renew, cancel) and outcome (ok or the failure)',
+      labelNames: ['cluster', 'operation', 'outcome'],
+      registers,
+    }),
+    hadoopCallDuration: new Histogram({
+      name: 'kerbridge_hadoop_call_duration_seconds',
+      help: 'Time of a token operation at Hadoop, failover between endpoints included',
+      labelNames: ['cluster', 'operation'],
+      buckets: REQUEST_SECONDS,
+      registers,
+    }),
+    tokenCacheRequests: new Counter({
+      name: 'kerbridge_token_cache_requests_total',
+      help: 'Look-ups of the delegation token cache by result (hit, miss)',
+      labelNames: ['result'],
+      registers,
+    }),
+    dependencyReady: new Gauge({
+      name: 'kerbridge_dependency_ready',
+      help: '1 if the last check of the dependency succeeded, else 0',
+      labelNames: ['dependency'],
+      registers,
+    }),
+  };
+}

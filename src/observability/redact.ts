@@ -1,0 +1,112 @@
+import { describeError } from './describe-error.ts';
+import { Secret } from './secret.ts';
+
+const REDACTED = '[redacted]';
+const MAX_DEPTH = 6;
+const MAX_ENTRIES = 100;
+const MAX_TEXT = 8_000;
+
+/** Names of fields that have no business in a log whatever they hold. Compared without case, `-` and `_`. */
+const SECRET_FIELDS = new Set([
+  'authorization',
+  'proxyauthorization',
+  'wwwauthenticate',
+  'headers',
+  'rawheaders',
+  'cookie',
+  'cookies',
+  'setcookie',
+  'password',
+  'passphrase',
+  'token',
+  'accesstoken',
+  'bearertoken',
+  'serviceaccounttoken',
+  'delegationtoken',
+  'spnegotoken',
+  'delegation',
+  'identifier',
+  'credentials',
+  'secret',
+  'privatekey',
+  'body',
+  'data',
+  'urlstring',
+]);
+
+/**
+ * Forms in which a secret hides inside a text: authorization schemes, the `hadoop.auth` cookie, WebHDFS query
+ * parameters, JWTs, PEM keys, and long mixed runs of base64url such as an encoded Hadoop token.
+ */
+const SECRET_TEXTS: readonly { readonly pattern: RegExp; readonly replacement: string }[] = [
+  {
+    pattern: /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
+    replacement: REDACTED,
+  },
+  { pattern: /\b(Bearer|Negotiate|Basic|Digest)\s+[\w+/=.~-]{8,}/gi, replacement: `$1 ${REDACTED}` },
+  { pattern: /(hadoop\.auth\s*=\s*)(?:"[^"]*"?|[^\s;,]+)/gi, replacement: `$1${REDACTED}` },
+  { pattern: /([?&](?:token|delegation)=)[^&\s"']+/gi, replacement: `$1${REDACTED}` },
+  { pattern: /\beyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?/g, replacement: REDACTED },
+  {
+    pattern: /(?<![\w+/=-])(?=[\w+/-]*[A-Z])(?=[\w+/-]*[a-z])(?=[\w+/-]*\d)[\w+-]{24}[\w+/-]{16,}={0,2}/g,
+    replacement: REDACTED,
+  },
+];
+
+/**
+ * The second line of defence behind {@link Secret}: a copy of log fields without what looks like a secret by its
+ * name, its type (bytes) or its form. Bounded in depth and size; errors become {@link describeError}'s fields.
+ */
+export function redactFields(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return redactObject(fields, 0, new Set());
+}
+
+export function redactText(text: string): string {
+  const bounded = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+  return SECRET_TEXTS.reduce((rest, { pattern, replacement }) => rest.replace(pattern, replacement), bounded);
+}
+
+function redactValue(value: unknown, depth: number, seen: ReadonlySet<object>): unknown {
+  switch (typeof value) {
+    case 'string':
+      return redactText(value);
+    case 'bigint':
+      return value.toString();
+    case 'number':
+    case 'boolean':
+    case 'undefined':
+      return value;
+    case 'function':
+    case 'symbol':
+      return `[${typeof value}]`;
+    case 'object':
+      return value === null ? null : redactReference(value, depth, seen);
+  }
+}
+
+function redactReference(value: object, depth: number, seen: ReadonlySet<object>): unknown {
+  if (value instanceof Secret || ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return REDACTED;
+  if (depth >= MAX_DEPTH || seen.has(value)) return '[omitted]';
+  const path = new Set(seen).add(value);
+  if (value instanceof Error || Object.prototype.toString.call(value) === '[object Error]') {
+    return redactObject({ ...describeError(value) }, depth, path);
+  }
+  if (Array.isArray(value)) {
+    return value.slice(0, MAX_ENTRIES).map((each: unknown) => redactValue(each, depth + 1, path));
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // A class instance (a request, a socket, a Map) is not log data: its fields were not chosen for a log.
+  if (prototype !== Object.prototype && prototype !== null) return '[object]';
+  return redactObject(value, depth, path);
+}
+
+function redactObject(fields: object, depth: number, seen: ReadonlySet<object>): Record<string, unknown> {
+  const redacted: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields).slice(0, MAX_ENTRIES)) {
+    if (value === undefined) continue;
+    redacted[name] = SECRET_FIELDS.has(name.toLowerCase().replaceAll(/[-_]/g, ''))
+      ? REDACTED
+      : redactValue(value, depth + 1, seen);
+  }
+  return redacted;
+}

@@ -1,0 +1,142 @@
+// npm run demo: the main flow on real servers, told step by step. Exit code 0 only if every step went as told.
+//   --keep    leave the stack up at the end
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { createServiceAccountLogin, LEAST_RULES, TestNamespace } from '../integration/kubernetes-objects.ts';
+import { startServe } from '../integration/serve-process.ts';
+import { down, hdfsControl, runHadoopFs, up } from '../stack/stack.ts';
+import { stackDir } from '../stack/paths.ts';
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts');
+const keep = process.argv.includes('--keep');
+const cleanUps: (() => Promise<unknown>)[] = [];
+let step = 0;
+
+const say = (line = '') => process.stdout.write(`${line}\n`);
+const tell = (title: string) => say(`\n${++step}. ${title}`);
+const show = (text: string) => say(text.trimEnd().replaceAll(/^/gm, '   | '));
+function expect(holds: boolean, what: string): void {
+  if (!holds) throw new Error(`the demo did not go as told: ${what}`);
+}
+
+function kerbridge(args: readonly string[]) {
+  return new Promise<{ exitCode: number; stderr: string }>((resolve) => {
+    const env = { PATH: process.env['PATH'] };
+    const child = execFile(process.execPath, [MAIN, ...args], { env }, (_error, _stdout, stderr) =>
+      resolve({ exitCode: child.exitCode ?? -1, stderr }),
+    );
+  });
+}
+
+async function demo(): Promise<void> {
+  tell(
+    'Bring up a KDC, a secure HDFS, etcd and kube-apiserver, on loopback (kept in a cache: later runs are quick).',
+  );
+  const dir = `${stackDir(undefined)}-demo`;
+  if (!keep) cleanUps.push(() => down({ dir, progress: () => undefined }));
+  const stack = await up({ dir });
+  const hdfsUrl = `hdfs://${stack.hdfs.nameNodes[0]?.rpcAddress}`;
+  show(`realm ${stack.realm}\n${hdfsUrl}\n${stack.kubernetes.server}`);
+
+  tell(
+    'Start kerbridge serve: the keytab and the Hadoop conf dir, least RBAC (create tokenreviews, get pods).',
+  );
+  const folder = await mkdtemp(join(tmpdir(), 'kerbridge-demo-'));
+  cleanUps.push(() => rm(folder, { recursive: true, force: true }));
+  const admin = stack.kubernetes.kubeconfig.admin;
+  const login = await createServiceAccountLogin(admin, LEAST_RULES);
+  cleanUps.push(() => login.dispose());
+  const serve = await startServe({
+    dir: folder,
+    config: {
+      kubernetes: { kubeconfig: login.kubeconfig, audience: 'kerbridge' },
+      clusters: [
+        {
+          name: 'demo',
+          hadoopConf: stack.hdfs.confDir,
+          keytab: stack.keytabs.kerbridge,
+          krb5Conf: stack.krb5Conf,
+          allowPlainHttp: true,
+        },
+      ],
+    },
+  });
+  cleanUps.push(() => serve.stop());
+  show(`${serve.url} is ready`);
+
+  tell(
+    'Alice starts a pod. Its stamp says who she is; it has a projected service-account token, and no keytab.',
+  );
+  const namespace = await TestNamespace.create(admin, 'demo');
+  cleanUps.push(() => namespace.dispose());
+  const pod = await namespace.createPod({ name: 'training', user: 'alice' });
+  const serviceAccountTokenFile = join(folder, 'service-account-token');
+  const serviceAccountToken = await namespace.requestToken(['kerbridge'], { pod });
+  await writeFile(serviceAccountTokenFile, serviceAccountToken.reveal(), { mode: 0o600 });
+  show(`pod ${pod.namespace}/${pod.name}, annotation iddecorator.username: alice`);
+
+  tell('In the pod: kerbridge fetch writes the file that HADOOP_TOKEN_FILE_LOCATION names.');
+  const tokenFile = join(folder, 'hadoop.token');
+  const fetchArgs = ['fetch', '--url', serve.url, '--service-account-token-file', serviceAccountTokenFile];
+  const fetched = await kerbridge([...fetchArgs, '--output', tokenFile]);
+  show(fetched.stderr);
+  expect(fetched.exitCode === 0, 'fetch ends with 0');
+  const mode = ((await stat(tokenFile)).mode & 0o777).toString(8);
+  show(`mode ${mode}, ${(await readFile(tokenFile)).length} bytes`);
+  expect(mode === '600', 'the file is for its owner only');
+  const [token] = (await hdfsControl(stack.hdfs).tokens()).filter(({ owner }) => owner === 'alice').slice(-1);
+  show(`the NameNode knows token ${token?.sequenceNumber}: owner ${token?.owner}, renewer ${token?.renewer}`);
+  expect(token?.renewer === 'kerbridge', 'the NameNode holds a token of alice that kerbridge renews');
+
+  const hadoopFs = async (...args: string[]) => {
+    say(`   $ hadoop fs ${args.join(' ')}`);
+    const result = await runHadoopFs(stack, { confDir: stack.hdfs.confDir, tokenFile, args });
+    show(result.exitCode === 0 ? result.stdout : result.stderr.split('\n').slice(-3).join('\n'));
+    return result;
+  };
+  tell(
+    "The Java Hadoop client, with that file only (no ticket, no keytab, no way to the KDC), reads alice's data.",
+  );
+  const own = await hadoopFs('-ls', `${hdfsUrl}/user/alice`);
+  expect(own.exitCode === 0 && own.stdout.includes('/user/alice/'), 'alice lists /user/alice');
+
+  tell('And it is alice, nobody else: /user/bob stays shut.');
+  const others = await hadoopFs('-ls', `${hdfsUrl}/user/bob`);
+  expect(
+    others.exitCode !== 0 && others.stderr.includes('Permission denied: user=alice'),
+    'HDFS refuses alice at /user/bob',
+  );
+
+  tell('A pod without a stamp, or with the name of a service user, gets nothing.');
+  for (const user of [undefined, 'hdfs']) {
+    const stranger = await namespace.createPod(user === undefined ? {} : { user });
+    const strangersToken = await namespace.requestToken(['kerbridge'], { pod: stranger });
+    await writeFile(serviceAccountTokenFile, strangersToken.reveal(), { mode: 0o600 });
+    const refused = await kerbridge([...fetchArgs, '--output', join(folder, 'none')]);
+    show(refused.stderr);
+    expect(refused.exitCode === 3, 'fetch ends with 3: refused');
+  }
+}
+
+const started = Date.now();
+let failure: unknown;
+try {
+  await demo();
+} catch (error) {
+  failure = error;
+}
+if (cleanUps.length > 0) say(`\nCleaning up${keep ? ' (the stack stays up)' : ''} ...`);
+for (const cleanUp of cleanUps.toReversed()) {
+  await cleanUp().catch((error: unknown) => {
+    failure ??= error;
+  });
+}
+if (failure === undefined) {
+  say(`\nDone in ${Math.round((Date.now() - started) / 1000)} s.`);
+} else {
+  say(`\nFailed: ${inspect(failure)}`);
+  process.exitCode = 1;
+}
