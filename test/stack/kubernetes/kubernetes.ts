@@ -1,0 +1,163 @@
+import { readFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { digestOf } from '../cache.ts';
+import { ensurePart, PartFailed, stopPart } from '../parts.ts';
+import type { Part, PartContext } from '../parts.ts';
+import type { StackPaths } from '../paths.ts';
+import type { Ports } from '../ports.ts';
+import { plainEnvironment } from '../run-command.ts';
+import { clusterFiles, createCluster, readCluster, writeKubeconfigs } from './cluster-files.ts';
+import type { ClusterRecord } from './cluster-files.ts';
+import type { ControlPlanePrograms } from './control-plane-programs.ts';
+import { messageOf } from '../errors.ts';
+
+/** What our TokenReviews and projected tokens name as issuer and default audience. */
+export const serviceAccountIssuer = 'https://kubernetes.default.svc';
+
+/** Brings up etcd and the API server, and writes the kubeconfigs. Data that etcd can't read is thrown away. */
+export async function ensureKubernetes(
+  ports: Ports,
+  programs: ControlPlanePrograms,
+  context: PartContext,
+): Promise<void> {
+  const { paths, progress } = context;
+  const fresh = async (): Promise<ClusterRecord> => {
+    await stopPart(paths, 'kube-apiserver');
+    await stopPart(paths, 'etcd');
+    return createCluster(paths);
+  };
+  let cluster = (await readCluster(paths)) ?? (await fresh());
+  try {
+    await ensurePart(etcdPart(paths, ports, programs, cluster), context);
+  } catch (error) {
+    if (!(error instanceof PartFailed)) {
+      throw error;
+    }
+    progress(`etcd: starting with an empty one, it doesn't work: ${error.message.split('\n')[0]}`);
+    cluster = await fresh();
+    await ensurePart(etcdPart(paths, ports, programs, cluster), context);
+  }
+  await ensurePart(apiserverPart(paths, ports, programs, cluster), context);
+  await writeKubeconfigs(paths, ports['kube-apiserver'], cluster);
+}
+
+export function etcdPart(
+  paths: StackPaths,
+  ports: Ports,
+  programs: ControlPlanePrograms,
+  cluster: ClusterRecord,
+): Part {
+  const client = `http://127.0.0.1:${ports['etcd-client']}`;
+  const peer = `http://127.0.0.1:${ports['etcd-peer']}`;
+  const [command, ...first] = programs.etcd;
+  const args = [
+    ...first,
+    '--name=stack',
+    `--data-dir=${join(clusterFiles(paths).etcd, 'data')}`,
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=stack=${peer}`,
+    '--unsafe-no-fsync',
+    '--log-level=warn',
+  ];
+  return {
+    name: 'etcd',
+    ports: { 'etcd-client': ports['etcd-client'], 'etcd-peer': ports['etcd-peer'] },
+    digest: digestOf(command, ...args, cluster.id),
+    command,
+    args,
+    env: plainEnvironment(),
+    startTimeoutMs: 30_000,
+    probe: () => probeEtcd(ports),
+  };
+}
+
+export async function probeEtcd(ports: Ports): Promise<string | undefined> {
+  const client = `http://127.0.0.1:${ports['etcd-client']}`;
+  try {
+    const response = await fetch(`${client}/health`, { signal: AbortSignal.timeout(5_000) });
+    const text = await response.text();
+    return response.ok && text.includes('"health":"true"')
+      ? undefined
+      : `/health answers ${response.status} ${text}`;
+  } catch {
+    return `does not answer at ${client}`;
+  }
+}
+
+export function apiserverPart(
+  paths: StackPaths,
+  ports: Ports,
+  programs: ControlPlanePrograms,
+  cluster: ClusterRecord,
+): Part {
+  const files = clusterFiles(paths);
+  const port = ports['kube-apiserver'];
+  const [command, ...first] = programs.kubeApiserver;
+  const args = [
+    ...first,
+    `--etcd-servers=http://127.0.0.1:${ports['etcd-client']}`,
+    `--secure-port=${port}`,
+    '--bind-address=127.0.0.1',
+    // The endpoint of the service "kubernetes" may not be a loopback address, so none is kept.
+    '--advertise-address=127.0.0.1',
+    '--endpoint-reconciler-type=none',
+    `--cert-dir=${files.certificates}`,
+    `--service-account-key-file=${files.serviceAccountPublicKey}`,
+    `--service-account-signing-key-file=${files.serviceAccountKey}`,
+    `--service-account-issuer=${serviceAccountIssuer}`,
+    `--api-audiences=${serviceAccountIssuer}`,
+    '--authorization-mode=RBAC',
+    `--token-auth-file=${files.tokens}`,
+    '--service-cluster-ip-range=10.96.0.0/16',
+    '--allow-privileged=true',
+    // No controller manager makes the accounts this plugin would wait for.
+    '--disable-admission-plugins=ServiceAccount',
+  ];
+  return {
+    name: 'kube-apiserver',
+    ports: { 'kube-apiserver': port },
+    digest: digestOf(command, ...args, cluster.id),
+    command,
+    args,
+    env: plainEnvironment(),
+    startTimeoutMs: 120_000,
+    probe: () => probeApiserver(paths, ports),
+  };
+}
+
+export async function probeApiserver(paths: StackPaths, ports: Ports): Promise<string | undefined> {
+  const port = ports['kube-apiserver'];
+  try {
+    const ca = await readFile(clusterFiles(paths).caFile, 'utf8');
+    const bearerToken = (await readCluster(paths))?.bearerTokens.admin ?? '';
+    for (const path of ['/readyz', '/api/v1/namespaces/default']) {
+      const status = await get(port, path, ca, bearerToken);
+      if (status !== 200) {
+        return `${path} answers ${status}`;
+      }
+    }
+    return undefined;
+  } catch (error) {
+    return `does not answer on port ${port} (${messageOf(error)})`;
+  }
+}
+
+function get(port: number, path: string, ca: string, bearerToken: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${bearerToken}` };
+    const call = request(
+      { host: '127.0.0.1', port, path, ca, headers, agent: false, timeout: 10_000 },
+      (response) => {
+        response.resume();
+        response.once('end', () => resolve(response.statusCode ?? 0));
+      },
+    );
+    call.once('timeout', () => call.destroy(new Error('no answer within 10 s')));
+    call.once('error', reject);
+    call.end();
+  });
+}

@@ -1,0 +1,22 @@
+import type { Stack } from './description.ts';
+import { KdcAdmin } from './kdc/kdc-admin.ts';
+
+// The door for tests: bring the real servers up, find them, trouble them.
+export type { HdfsCluster, Stack } from './description.ts';
+export { down } from './down.ts';
+export type { DownOptions } from './down.ts';
+export { hdfsControl } from './hdfs/hdfs-control.ts';
+export type { HdfsControl, HdfsHealth, IssuedToken } from './hdfs/hdfs-control.ts';
+export { proxiedUsers } from './hdfs/configuration.ts';
+export { runHadoopFs } from './java-client/hadoop-fs.ts';
+export type { HadoopFsOptions, HadoopFsResult } from './java-client/hadoop-fs.ts';
+export { KdcAdmin } from './kdc/kdc-admin.ts';
+export { readStack, status } from './status.ts';
+export type { PartStatus, StackStatus } from './status.ts';
+export { up } from './up.ts';
+export type { UpOptions } from './up.ts';
+
+/** Changes to the realm of a running stack. */
+export function kdcAdmin({ krb5Conf, kdcConf }: Pick<Stack, 'krb5Conf' | 'kdcConf'>): KdcAdmin {
+  return new KdcAdmin({ krb5Conf, kdcConf });
+}

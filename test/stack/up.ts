@@ -1,0 +1,137 @@
+import { mkdir } from 'node:fs/promises';
+import { describeStack } from './description.ts';
+import type { Stack } from './description.ts';
+import { planCluster } from './hdfs/clusters.ts';
+import { hadoopJars, stackClasses } from './hdfs/hadoop-jars.ts';
+import { hdfsPart, writeClientConfiguration } from './hdfs/hdfs.ts';
+import { ensureKdc } from './kdc/kdc.ts';
+import { controlPlanePrograms } from './kubernetes/control-plane-programs.ts';
+import { ensureKubernetes } from './kubernetes/kubernetes.ts';
+import { withLock } from './lock.ts';
+import { endUnknownProcesses, ensurePart, partNames, runningPart, stopPart } from './parts.ts';
+import type { PartContext } from './parts.ts';
+import { stackDir, stackPaths } from './paths.ts';
+import type { StackPaths } from './paths.ts';
+import { choosePorts, ephemeralPortsFrom, isPortFree } from './ports.ts';
+import type { PortName, Ports } from './ports.ts';
+import { processMarks } from './processes.ts';
+import { toStderr } from './progress.ts';
+import type { Progress } from './progress.ts';
+import { mergeSettings, readSavedSettings, writeSettings } from './settings.ts';
+import type { Settings, StackOptions } from './settings.ts';
+import { messageOf } from './errors.ts';
+
+export interface UpOptions extends StackOptions {
+  /** State directory; the default is said at {@link stackDir}. */
+  readonly dir?: string;
+  readonly progress?: Progress;
+}
+
+/**
+ * Brings the stack up, or leaves it alone when it is. Whatever is dead, unhealthy or has other settings than asked for
+ * is started again.
+ * @throws Error that ends with the last lines of the log of the part that failed; the others are left running.
+ */
+export async function up({ dir, progress = toStderr, ...options }: UpOptions = {}): Promise<Stack> {
+  const paths = stackPaths(stackDir(dir));
+  await mkdir(paths.dir, { recursive: true, mode: 0o700 });
+  return withStackLock(paths, progress, async () => {
+    await endUnknownProcesses(paths, progress);
+    const settings = await chooseSettings(paths, options, progress);
+    const context = { paths, progress };
+    if (!settings.ha) {
+      await stopPart(paths, 'ha');
+    }
+    await allSettled([startHadoop(settings, context), startKubernetes(settings, context)]);
+    return describeStack(paths, settings);
+  });
+}
+
+/** One `up` or `down` of a stack at a time. */
+export function withStackLock<T>(paths: StackPaths, progress: Progress, work: () => Promise<T>): Promise<T> {
+  return withLock(`stack ${paths.dir}`, work, () =>
+    progress(`waiting for another up or down of ${paths.dir}`),
+  );
+}
+
+async function chooseSettings(
+  paths: StackPaths,
+  options: StackOptions,
+  progress: Progress,
+): Promise<Settings> {
+  const saved = await readSavedSettings(paths.settings);
+  const pinned: Partial<Ports> = {
+    ...Object.fromEntries(saved.pinnedPorts.map((name) => [name, saved.ports[name]])),
+    ...options.ports,
+  };
+  const inUse = new Set<number>();
+  for (const name of partNames) {
+    for (const port of Object.values((await runningPart(paths, name))?.ports ?? {})) {
+      inUse.add(port);
+    }
+  }
+  // Stacks that come up at the same moment choose one after the other.
+  return withLock('ports', async () => {
+    const ports = await choosePorts({
+      remembered: saved.ports,
+      pinned,
+      inUse,
+      isFree: isPortFree,
+      seed: paths.dir,
+      ephemeralFrom: await ephemeralPortsFrom(),
+    });
+    for (const [name, port] of Object.entries(saved.ports)) {
+      const now = ports[name as PortName];
+      if (now !== port && options.ports?.[name as PortName] === undefined) {
+        progress(`port ${name}: ${port} is taken by now, using ${now}`);
+      }
+    }
+    const settings = mergeSettings(options, saved, ports);
+    await writeSettings(paths.settings, settings);
+    return settings;
+  });
+}
+
+async function startHadoop(settings: Settings, context: PartContext): Promise<void> {
+  const { paths, progress } = context;
+  const tools = { progress, marks: processMarks(paths.dir, 'build-hdfs') };
+  const programs = hadoopJars(tools).then(async (jars) => ({
+    jars,
+    classes: await stackClasses(jars, tools),
+  }));
+  await allSettled([programs, ensureKdc(settings.ports.kdc, context)]);
+  const { jars, classes } = await programs;
+  const parts = settings.ha ? (['hdfs', 'ha'] as const) : (['hdfs'] as const);
+  await allSettled(
+    parts.map(async (part) => {
+      await writeClientConfiguration(planCluster(part, paths, settings.ports));
+      await ensurePart(await hdfsPart({ part, paths, settings, jars, classes }), context);
+    }),
+  );
+}
+
+async function startKubernetes(settings: Settings, context: PartContext): Promise<void> {
+  const marks = processMarks(context.paths.dir, 'build-kubernetes');
+  await ensureKubernetes(
+    settings.ports,
+    await controlPlanePrograms({ progress: context.progress, marks }),
+    context,
+  );
+}
+
+/** Waits for all, so that none goes on behind our back; then the first failure, with the messages of all. */
+async function allSettled(works: readonly Promise<unknown>[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const result of await Promise.allSettled(works)) {
+    if (result.status === 'rejected') {
+      failures.push(result.reason);
+    }
+  }
+  if (failures.length > 1) {
+    const messages = failures.map((failure) => messageOf(failure));
+    throw new AggregateError(failures, messages.join('\n'));
+  }
+  if (failures.length === 1) {
+    throw failures[0];
+  }
+}
