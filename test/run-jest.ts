@@ -63,8 +63,9 @@ async function runJest(project: string, env: Record<string, string>) {
       join(root, 'node_modules/jest/bin/jest.js'),
       '--selectProjects',
       project,
-      // Integration tests share the servers of one stack and break them on purpose.
-      ...(project === 'integration' ? ['--runInBand'] : []),
+      // Integration tests share the servers of one stack and break them on purpose. A test that fails may leave a
+      // process or a socket open; the run must end all the same and say so.
+      ...(project === 'integration' ? ['--runInBand', '--forceExit'] : []),
       '--json',
       `--outputFile=${outputFile}`,
       ...jestOptions,

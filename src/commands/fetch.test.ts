@@ -7,9 +7,11 @@ import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { credentialsFile } from '../../test/fakes/credentials-file.ts';
 
 const MAIN = join(import.meta.dirname, '../main.ts');
 const EMPTY_CREDENTIALS_FILE = Buffer.from('48445453000000', 'hex');
+const CREDENTIALS_FILE = credentialsFile();
 const SERVICE_ACCOUNT_TOKEN = 'aaa.bbb.never-shown';
 
 describe('kerbridge fetch', () => {
@@ -61,7 +63,7 @@ describe('kerbridge fetch', () => {
 
   it('takes its settings from the environment, writes the file and exits 0', async () => {
     const url = await serve((_request, response) => {
-      response.writeHead(200, { 'Content-Type': 'application/octet-stream' }).end(EMPTY_CREDENTIALS_FILE);
+      response.writeHead(200, { 'Content-Type': 'application/octet-stream' }).end(CREDENTIALS_FILE);
     });
     const run = await fetch([], {
       KERBRIDGE_URL: url,
@@ -69,7 +71,7 @@ describe('kerbridge fetch', () => {
       KERBRIDGE_SERVICE_ACCOUNT_TOKEN_FILE: serviceAccountTokenFile,
     });
     expect(run).toMatchObject({ exitCode: 0, stdout: '' });
-    expect(await readFile(output)).toEqual(EMPTY_CREDENTIALS_FILE);
+    expect(await readFile(output)).toEqual(CREDENTIALS_FILE);
   });
 
   it('exits 3 when it is refused, with the code and the request id, and leaves the old file', async () => {
@@ -85,6 +87,17 @@ describe('kerbridge fetch', () => {
     expect(await readFile(output, 'utf8')).toBe('old');
   });
 
+  it('exits 4 for an answer without a token, and leaves the old file', async () => {
+    await writeFile(output, 'old');
+    const url = await serve((_request, response) => {
+      response.writeHead(200, { 'Content-Type': 'application/octet-stream' }).end(EMPTY_CREDENTIALS_FILE);
+    });
+    const run = await fetch(all(url));
+    expect(run.exitCode).toBe(4);
+    expect(run.stderr).toBe('kerbridge fetch: no delegation token in the answer\n');
+    expect(await readFile(output, 'utf8')).toBe('old');
+  });
+
   it('exits 4 when nobody answers, without showing the service-account token', async () => {
     const url = await serve(() => undefined);
     server?.close();
@@ -96,7 +109,7 @@ describe('kerbridge fetch', () => {
 
   it('exits 5 when the file cannot be written', async () => {
     const url = await serve((_request, response) => {
-      response.writeHead(200, { 'Content-Type': 'application/octet-stream' }).end(EMPTY_CREDENTIALS_FILE);
+      response.writeHead(200, { 'Content-Type': 'application/octet-stream' }).end(CREDENTIALS_FILE);
     });
     const run = await fetch([...all(url), '--output', join(folder, 'missing', 'file')]);
     expect(run.exitCode).toBe(5);

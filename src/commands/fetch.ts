@@ -11,6 +11,9 @@ import { errorCode } from '../observability/error-code.ts';
 /** Exit codes of `kerbridge fetch`, for scripts. */
 export const FETCH_EXIT = { done: 0, usage: 2, refused: 3, notReached: 4, cannotWrite: 5 } as const;
 
+/** Longer than serve takes for Kerberos (with a silent KDC before a good one) and the calls to Hadoop after it. */
+const DEFAULT_TIMEOUT_SECONDS = 120;
+
 const DEFAULT_TOKEN_FILE = '/var/run/secrets/kerbridge/serviceaccount/token';
 
 interface FetchOptions {
@@ -56,7 +59,7 @@ export function fetchCommand(): Command {
         .default('writable'),
     )
     .addOption(new Option('--ca-file <file>', 'PEM certificates to trust for --url').env('KERBRIDGE_CA_FILE'))
-    .option('--timeout <seconds>', 'time for the whole request', parseSeconds, 60)
+    .option('--timeout <seconds>', 'time for the whole request', parseSeconds, DEFAULT_TIMEOUT_SECONDS)
     .addHelpText(
       'after',
       '\nExit codes: 0 written, 2 usage, 3 refused, 4 not reached or not now, 5 the file cannot be written',

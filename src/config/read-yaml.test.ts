@@ -33,11 +33,40 @@ describe('readYaml', () => {
     expect(result.ok ? '' : result.problems.map((problem) => problem.message).join()).toMatch(message);
   });
 
-  it('repeats nothing of the file in a message', () => {
-    const result = readYaml('password: hunter2\npassword: hunter2\nx: [hunter2');
-    expect(result.ok).toBe(false);
-    expect(JSON.stringify(result)).not.toContain('hunter2');
+  it.each([
+    'password: hunter2\npassword: hunter2\nx: [hunter2',
+    'password: !hunter2secret x',
+    'password: !!hunter2secret x',
+    'password: !hunter2secret [x]',
+    'password: !<hunter2> x',
+    'password: !hunter2!x y',
+    'password: *hunter2',
+    'password: &hunter2: x',
+    'password: "\\hunter2"',
+    '%hunter2 x\n---\na: 1',
+    '%TAG ! hunter2 x\n---\na: 1',
+    '%YAML hunter2\n---\na: 1',
+    'password: @hunter2',
+    'password: a: hunter2',
+    'hunter2',
+    '? [hunter2]\n: x',
+    'password: |hunter2\n  x',
+    'password: "hunter2',
+  ])('repeats nothing of the file in a message: %j', (text) => {
+    const result = readYaml(text);
+    if (result.ok) expect(text).toMatch(/^hunter2$|^\?/);
+    else expect(JSON.stringify(result)).not.toContain('hunter2');
   });
+
+  it.each(['!hunter2secret x', '!!hunter2secret x', '!hunter2secret [x]'])(
+    'still names the place of %s',
+    (value) => {
+      expect(readYaml(`a: 1\npassword: ${value}`)).toMatchObject({
+        ok: false,
+        problems: [{ message: expect.stringMatching(/at line 2: a tag/) }],
+      });
+    },
+  );
 
   it('does not let a key reach the prototype', () => {
     const result = readYaml('__proto__: {polluted: true}');

@@ -96,7 +96,8 @@ export const serveConfigSchema = z.strictObject({
     })
     .prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),
-  shutdownGracePeriod: duration.default('30s'),
+  shutdownDrainPeriod: duration.default('5s'),
+  shutdownGracePeriod: duration.default('20s'),
 });
 
 /** The file after defaults, before anything is looked up: durations are still texts. */

@@ -40,7 +40,8 @@ describe('parseServeConfig', () => {
       ],
       limits: { hadoopCallTimeoutMs: 20_000, kerberosStepTimeoutMs: 40_000, kubernetesCallTimeoutMs: 10_000 },
       logLevel: 'info',
-      shutdownGracePeriodMs: 30_000,
+      shutdownDrainPeriodMs: 5_000,
+      shutdownGracePeriodMs: 20_000,
     });
   });
 

@@ -30,6 +30,7 @@ export interface ServeConfig {
     readonly kubernetesCallTimeoutMs: number;
   };
   readonly logLevel: RawServeConfig['log']['level'];
+  readonly shutdownDrainPeriodMs: number;
   readonly shutdownGracePeriodMs: number;
 }
 
@@ -99,6 +100,7 @@ function toServeConfig(raw: RawServeConfig): ServeConfig {
       kubernetesCallTimeoutMs: milliseconds(raw.limits.kubernetesCallTimeout),
     },
     logLevel: raw.log.level,
+    shutdownDrainPeriodMs: milliseconds(raw.shutdownDrainPeriod),
     shutdownGracePeriodMs: milliseconds(raw.shutdownGracePeriod),
   };
 }

@@ -2,8 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
 import { FakeTokenService, type FakeTokenServiceOptions } from '../../test/fakes/fake-token-service.ts';
 import type { TokenSource } from './credentials.ts';
-import { DENIED_TTL_MS, FLIGHT_TIMEOUT_MS, TokenCache, type TokenCacheOptions } from './token-cache.ts';
-import { type DelegationToken, TokenServiceError, type TokenServiceFailure } from './token-service.ts';
+import { FIRST_HOLD_MS } from './held-refusals.ts';
+import { ABANDON_AFTER_MS, FLIGHT_TIMEOUT_MS, TokenCache, type TokenCacheOptions } from './token-cache.ts';
+import {
+  type DelegationToken,
+  type TokenService,
+  TokenServiceError,
+  type TokenServiceFailure,
+} from './token-service.ts';
 
 const HOUR_MS = 3_600_000;
 /** Hadoop's defaults give a period of 12 h, of which nine tenths are used. */
@@ -133,30 +139,84 @@ describe('TokenCache', () => {
       ['a token of another kind', { kind: 'WEBHDFS delegation' }],
       ['a token that had expired', { maxDate: 0n }],
     ])('%s', async (_, change) => {
-      const { tokenService, cache, get } = setUp();
+      const { clock, tokenService, cache, get } = setUp();
       tokenService.alterIssued = (token) => ({ ...token, ...change });
       await expect(get()).rejects.toMatchObject({ failure: 'wrong-token' });
+      // Nor is it cancelled: it may be somebody else's.
       expect(tokenService.calls).toEqual(['issue alice']);
       expect(cache.size).toBe(0);
       tokenService.alterIssued = (token) => token;
+      await clock.advance(FIRST_HOLD_MS);
       expect((await get()).token).toMatchObject({ owner: 'alice', sequenceNumber: 2 });
     });
 
     it('a token that we may not renew', async () => {
       const { get, tokenService } = setUp({}, { us: 'somebody' });
       await expect(get()).rejects.toMatchObject({ failure: 'denied' });
-      expect(tokenService.calls).toEqual(['issue alice', 'renew 1']);
+      expect(tokenService.calls).toEqual(['issue alice', 'renew 1', 'cancel 1']);
+    });
+  });
+
+  describe('when the renewal gets a final no', () => {
+    const FINAL: readonly TokenServiceFailure[] = ['invalid-token', 'bad-request', 'denied', 'wrong-token'];
+
+    it.each(FINAL)(
+      '%s: cancels the token that nobody has, and makes no other for a while',
+      async (failure) => {
+        const { clock, cache, get, tokenService } = setUp();
+        tokenService.failNext('renew', failed(failure));
+        for (let request = 0; request < 100; request += 1) {
+          await expect(get()).rejects.toMatchObject({ failure });
+        }
+        expect(tokenService.calls).toEqual(['issue alice', 'renew 1', 'cancel 1']);
+        expect([tokenService.liveTokens, cache.size]).toEqual([[], 0]);
+        await clock.advance(FIRST_HOLD_MS);
+        expect((await get()).token.sequenceNumber).toBe(2);
+      },
+    );
+
+    it('says what the renewal said when the token cannot be cancelled', async () => {
+      const { get, tokenService } = setUp();
+      tokenService.failNext('renew', failed('denied'));
+      tokenService.failNext('cancel', failed('unreachable'));
+      await expect(get()).rejects.toMatchObject({ failure: 'denied' });
     });
 
-    it.each<TokenServiceFailure>(['invalid-token', 'bad-request'])(
-      'a token whose renewal is answered by %s',
+    it('does not wait for the token to be cancelled', async () => {
+      const { get, tokenService } = setUp();
+      tokenService.failNext('renew', failed('denied'));
+      tokenService.hang('cancel');
+      await expect(get()).rejects.toMatchObject({ failure: 'denied' });
+    });
+
+    it.each<TokenServiceFailure>(['unreachable', 'not-active', 'safe-mode', 'authentication'])(
+      'cancels nothing after %s, which is none',
       async (failure) => {
         const { get, tokenService } = setUp();
         tokenService.failNext('renew', failed(failure));
         await expect(get()).rejects.toMatchObject({ failure });
-        expect((await get()).token.sequenceNumber).toBe(2);
+        expect(tokenService.liveTokens).toEqual([1]);
       },
     );
+
+    it('cancels nothing when its own time is up', async () => {
+      const { clock, get, tokenService } = setUp();
+      tokenService.hang('renew');
+      tokenService.failNext('renew', failed('denied'));
+      const outcome = get().catch((error: unknown) => error);
+      await clock.advance(FLIGHT_TIMEOUT_MS);
+      tokenService.resume();
+      await outcome;
+      expect(tokenService.liveTokens).toEqual([1]);
+    });
+
+    it('pushes no good token out', async () => {
+      const { cache, get, tokenService } = setUp({ maxEntries: 1 });
+      const good = await get('alice');
+      tokenService.failNext('renew', failed('denied'));
+      await expect(get('bob')).rejects.toMatchObject({ failure: 'denied' });
+      expect([await get('alice'), cache.size]).toEqual([good, 1]);
+    });
   });
 
   describe('when the renewal gets no answer', () => {
@@ -191,30 +251,60 @@ describe('TokenCache', () => {
   });
 
   describe('failures', () => {
-    it.each<TokenServiceFailure>([
-      'unreachable',
-      'not-active',
-      'safe-mode',
-      'authentication',
-      'invalid-token',
-      'wrong-token',
-    ])('does not remember %s', async (failure) => {
-      const { get, tokenService } = setUp();
-      tokenService.failNext('issue', failed(failure));
-      await expect(get()).rejects.toMatchObject({ failure });
+    it.each<TokenServiceFailure>(['unreachable', 'not-active', 'safe-mode', 'authentication'])(
+      'does not remember %s',
+      async (failure) => {
+        const { get, tokenService } = setUp();
+        tokenService.failNext('issue', failed(failure));
+        await expect(get()).rejects.toMatchObject({ failure });
+        expect((await get()).token.owner).toBe('alice');
+      },
+    );
+
+    it.each<TokenServiceFailure>(['denied', 'invalid-token', 'wrong-token', 'bad-request'])(
+      'remembers %s for some seconds, for that key alone',
+      async (failure) => {
+        const { clock, get, tokenService, lookUps } = setUp();
+        tokenService.failNext('issue', failed(failure));
+        await expect(get()).rejects.toMatchObject({ failure });
+        await clock.advance(FIRST_HOLD_MS - 1);
+        await expect(get()).rejects.toMatchObject({ failure });
+        expect(tokenService.calls).toEqual(['issue alice']);
+        expect(lookUps).toEqual(['miss', 'hit']);
+        expect((await get('bob')).token.owner).toBe('bob');
+        await clock.advance(1);
+        expect((await get()).token.owner).toBe('alice');
+      },
+    );
+
+    it('remembers for longer what comes again, until a success', async () => {
+      const { clock, get, tokenService } = setUp();
+      const refused = async () => {
+        tokenService.failNext('issue', failed('denied'));
+        await expect(get()).rejects.toMatchObject({ failure: 'denied' });
+      };
+      await refused();
+      await clock.advance(FIRST_HOLD_MS);
+      await refused();
+      await clock.advance(2 * FIRST_HOLD_MS - 1);
+      await expect(get()).rejects.toMatchObject({ failure: 'denied' });
+      expect(tokenService.calls).toEqual(['issue alice', 'issue alice']);
+      await clock.advance(1);
+      await get();
+      await clock.advance(REUSE_MS);
+      await refused();
+      await clock.advance(FIRST_HOLD_MS);
       expect((await get()).token.owner).toBe('alice');
     });
 
-    it('remembers a denial for some seconds, for that key alone', async () => {
-      const { clock, get, tokenService } = setUp();
-      tokenService.failNext('issue', failed('denied'));
-      await expect(get()).rejects.toMatchObject({ failure: 'denied' });
-      await clock.advance(DENIED_TTL_MS - 1);
-      await expect(get()).rejects.toMatchObject({ failure: 'denied' });
-      expect(tokenService.calls).toEqual(['issue alice']);
-      expect((await get('bob')).token.owner).toBe('bob');
-      await clock.advance(1);
-      expect((await get()).token.owner).toBe('alice');
+    it('push no good token out', async () => {
+      const { get, tokenService } = setUp({ maxEntries: 2 });
+      await get('alice');
+      for (let name = 0; name < 10; name += 1) {
+        tokenService.failNext('issue', failed('denied'));
+        await expect(get(`nobody${name}`, 'team-b')).rejects.toMatchObject({ failure: 'denied' });
+      }
+      expect((await get('alice')).token.sequenceNumber).toBe(1);
     });
   });
 
@@ -254,20 +344,43 @@ describe('TokenCache', () => {
         const { clock, get, tokenService } = setUp();
         tokenService.hang(operation);
         const outcome = get().catch((error: unknown) => error);
-        await clock.advance(FLIGHT_TIMEOUT_MS);
+        await clock.advance(FLIGHT_TIMEOUT_MS + ABANDON_AFTER_MS);
         expect(await outcome).toMatchObject({
           failure: 'unreachable',
-          message: expect.stringContaining('60000 ms'),
+          message: expect.stringContaining('90000 ms'),
         });
         expect(clock.sleeping).toBe(0);
       },
     );
 
+    it('fails with what the token service has learned when its time is up', async () => {
+      const { clock, cache, source, tokenService } = setUp({ flightTimeoutMs: 5000 });
+      const learned = new TokenServiceError('authentication', 'so far: no ticket');
+      let deadline: number | undefined;
+      const slow: TokenService = {
+        kind: tokenService.kind,
+        issue: async (_, { signal, ...call } = {}) => {
+          deadline = call.deadline;
+          await clock.sleep(60_000, signal).catch(() => {});
+          throw learned;
+        },
+        renew: () => Promise.reject(new Error('not asked')),
+        cancel: () => Promise.reject(new Error('not asked')),
+      };
+      const startedAt = clock.now();
+      const outcome = cache
+        .get({ source: { ...source, tokenService: slow }, owner: 'alice', namespace: 'a' })
+        .catch((error: unknown) => error);
+      await clock.advance(5000);
+      expect(await outcome).toBe(learned);
+      expect([deadline, clock.sleeping]).toEqual([startedAt + 5000, 0]);
+    });
+
     it('forgets what comes after its time-out', async () => {
       const { clock, cache, get, tokenService } = setUp();
       tokenService.hang('issue');
       const outcome = get().catch((error: unknown) => error);
-      await clock.advance(FLIGHT_TIMEOUT_MS);
+      await clock.advance(FLIGHT_TIMEOUT_MS + ABANDON_AFTER_MS);
       expect(await outcome).toMatchObject({ failure: 'unreachable' });
       tokenService.resume();
       await settle();
@@ -304,7 +417,7 @@ describe('TokenCache', () => {
     expect(cache.size).toBe(1);
   });
 
-  it('never cancels', async () => {
+  it('never cancels what was handed out', async () => {
     const { clock, get, tokenService } = setUp({ maxEntries: 1 });
     for (const owner of ['alice', 'bob', 'alice', 'carol']) {
       await get(owner);

@@ -1,16 +1,22 @@
 import { SingleFlight } from '../concurrency/single-flight.ts';
 import type { Clock } from '../time/clock.ts';
 import type { HeldToken, TokenSource } from './credentials.ts';
+import { HeldRefusals } from './held-refusals.ts';
 import { reusePeriodMs } from './reuse-period.ts';
 import { type DelegationToken, TokenServiceError, type TokenServiceFailure } from './token-service.ts';
 import { verifyIssuedToken } from './verify-issued-token.ts';
 
-export const FLIGHT_TIMEOUT_MS = 60_000;
-export const DENIED_TTL_MS = 5_000;
+/** A Kerberos step of 40 s and two calls of 20 s, the defaults of their limits, and some more. */
+export const FLIGHT_TIMEOUT_MS = 90_000;
+/** How long a token service may take to say what it knows once its signal is aborted. */
+export const ABANDON_AFTER_MS = 1_000;
 export const MAX_ENTRIES = 10_000;
 const SWEEP_EVERY_MS = 600_000;
 
-/** Failures of a renewal that say something about the token itself; after any other it may well be good. */
+/**
+ * Answers that a repeated request would get again. Those to a renewal say something about the token itself; after any
+ * other it may well be good.
+ */
 const FINAL: ReadonlySet<TokenServiceFailure> = new Set([
   'invalid-token',
   'denied',
@@ -35,8 +41,8 @@ export interface CachedToken extends HeldToken {
 export interface TokenCacheOptions {
   readonly clock: Clock;
   readonly maxEntries?: number;
+  /** For one issue and its renewal: longer than one Kerberos step and two calls to Hadoop. */
   readonly flightTimeoutMs?: number;
-  readonly deniedTtlMs?: number;
   /** A look-up was answered from memory or not. */
   readonly onLookUp?: (result: 'hit' | 'miss') => void;
 }
@@ -44,8 +50,16 @@ export interface TokenCacheOptions {
 type Entry =
   | { readonly state: 'proven'; readonly cached: CachedToken }
   /** Issued, but the renewal that tells its expiry got no answer. */
-  | { readonly state: 'unproven'; readonly token: DelegationToken; readonly issuedAt: number }
-  | { readonly state: 'denied'; readonly error: TokenServiceError; readonly until: number };
+  | { readonly state: 'unproven'; readonly token: DelegationToken; readonly issuedAt: number };
+
+type Unproven = Entry & { readonly state: 'unproven' };
+
+interface FlightCall {
+  readonly signal: AbortSignal;
+  readonly deadline: number;
+  /** Aborted when the flight is over: nobody waits for the outcome any more. */
+  readonly landed: AbortSignal;
+}
 
 /**
  * The delegation tokens that were fetched, in memory.
@@ -54,26 +68,26 @@ type Entry =
  * renew would lapse in its holder's hands. Without that proof it is not handed out; it is kept, and the next request
  * tries the proof again instead of making another token.
  *
- * Failures are not kept, except that Hadoop's own "no" holds for a few seconds. Nothing here ever cancels a token: not
- * at shutdown, not when an entry is dropped because there are too many (least recently used first). A pod may hold it;
- * dropping the entry costs one fetch, and the token left behind ends by itself.
+ * Failures are not kept, except that Hadoop's own "no" holds for a while (see HeldRefusals). Nothing here ever cancels
+ * a token that a pod may hold: not at shutdown, not when an entry is dropped because there are too many (least recently
+ * used first). Dropping the entry costs one fetch, and the token left behind ends by itself.
  */
 export class TokenCache {
   readonly #clock: Clock;
   readonly #maxEntries: number;
   readonly #flightTimeoutMs: number;
-  readonly #deniedTtlMs: number;
   readonly #onLookUp: (result: 'hit' | 'miss') => void;
   readonly #flights = new SingleFlight<string, CachedToken>();
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry>();
+  readonly #refusals: HeldRefusals;
   #sweptAt: number;
 
   constructor(options: TokenCacheOptions) {
     this.#clock = options.clock;
     this.#maxEntries = options.maxEntries ?? MAX_ENTRIES;
     this.#flightTimeoutMs = options.flightTimeoutMs ?? FLIGHT_TIMEOUT_MS;
-    this.#deniedTtlMs = options.deniedTtlMs ?? DENIED_TTL_MS;
+    this.#refusals = new HeldRefusals({ clock: options.clock });
     this.#onLookUp = options.onLookUp ?? (() => {});
     this.#sweptAt = options.clock.now();
   }
@@ -93,55 +107,78 @@ export class TokenCache {
     if (entry !== undefined && entry.state !== 'unproven' && this.#isUsable(entry)) {
       this.#onLookUp('hit');
       this.#put(key, entry);
-      if (entry.state === 'denied') throw entry.error;
       return entry.cached;
+    }
+    const refusal = this.#refusals.find(request.namespace, key);
+    if (refusal !== undefined) {
+      this.#onLookUp('hit');
+      throw refusal;
     }
     this.#onLookUp('miss');
     return await this.#flights.run(key, () => this.#fly(key, request), options);
   }
 
-  /** One flight, ended by its own time-out and by nothing else. */
+  /**
+   * One flight, ended by its own time-out and by nothing else. The token service then says what it has learned so far,
+   * or is left alone if it takes no notice of its signal.
+   */
   async #fly(key: string, request: TokenRequest): Promise<CachedToken> {
     const flight = new AbortController();
     const landed = new AbortController();
-    const timedOut = this.#clock.sleep(this.#flightTimeoutMs, landed.signal).then(() => {
-      const { cluster, kind, name } = request.source;
-      const error = new TokenServiceError(
-        'unreachable',
-        `no ${kind} from ${name} of cluster ${cluster} within ${this.#flightTimeoutMs} ms`,
-      );
-      flight.abort(error);
-      throw error;
-    });
+    const timedOut = this.#timeOut(request, flight, landed.signal);
+    const deadline = this.#clock.now() + this.#flightTimeoutMs;
+    const call = { signal: flight.signal, deadline, landed: landed.signal };
     try {
-      return await Promise.race([this.#fetch(key, request, flight.signal), timedOut]);
+      const cached = await Promise.race([this.#fetch(key, request, call), timedOut]);
+      this.#refusals.delete(request.namespace, key);
+      return cached;
     } catch (error) {
-      flight.signal.throwIfAborted();
-      if (error instanceof TokenServiceError && error.failure === 'denied') {
-        this.#put(key, { state: 'denied', error, until: this.#clock.now() + this.#deniedTtlMs });
-      }
+      if (flight.signal.aborted) throw error instanceof TokenServiceError ? error : flight.signal.reason;
+      if (isFinal(error)) this.#refusals.add(request.namespace, key, error);
       throw error;
     } finally {
       landed.abort();
     }
   }
 
-  async #fetch(key: string, request: TokenRequest, signal: AbortSignal): Promise<CachedToken> {
+  async #timeOut({ source }: TokenRequest, flight: AbortController, landed: AbortSignal): Promise<never> {
+    await this.#clock.sleep(this.#flightTimeoutMs, landed);
+    const { cluster, kind, name } = source;
+    const error = new TokenServiceError(
+      'unreachable',
+      `no ${kind} from ${name} of cluster ${cluster} within ${this.#flightTimeoutMs} ms`,
+    );
+    flight.abort(error);
+    await this.#clock.sleep(ABANDON_AFTER_MS, landed);
+    throw error;
+  }
+
+  async #fetch(key: string, request: TokenRequest, call: FlightCall): Promise<CachedToken> {
     const left = this.#entries.get(key);
     if (left?.state === 'unproven' && this.#isUsable(left)) {
       try {
-        return await this.#prove(key, request, left, signal);
+        return await this.#prove(key, request, left, call);
       } catch (error) {
         if (!isFinal(error)) throw error;
       }
     }
-    return await this.#prove(key, request, await this.#issue(request, signal), signal);
+    const issued = await this.#issue(request, call);
+    try {
+      return await this.#prove(key, request, issued, call);
+    } catch (error) {
+      // A token that a pod may hold is not ours to cancel. This one nobody has: it was issued a moment ago, handed to
+      // no one and forgotten by now, and the server said no to it, which leaves no renewal under way. If this fails,
+      // the token ends by itself.
+      if (isFinal(error) && !call.signal.aborted)
+        request.source.tokenService.cancel(issued.token).catch(() => {});
+      throw error;
+    }
   }
 
-  async #issue({ source, owner }: TokenRequest, signal: AbortSignal): Promise<Entry & { state: 'unproven' }> {
+  async #issue({ source, owner }: TokenRequest, call: FlightCall): Promise<Unproven> {
     const { kind, renewer } = source;
     const issuedAt = this.#clock.now();
-    const token = await source.tokenService.issue({ owner, renewer }, { signal });
+    const token = await source.tokenService.issue({ owner, renewer }, call);
     // `realUser` is for the token service to judge: it knows as whom it asked.
     verifyIssuedToken(token, { owner, renewer, kind, proxyUser: undefined });
     reusePeriodMs(token, token.maxDate);
@@ -151,21 +188,23 @@ export class TokenCache {
   async #prove(
     key: string,
     { source }: TokenRequest,
-    unproven: Entry & { state: 'unproven' },
-    signal: AbortSignal,
+    unproven: Unproven,
+    call: FlightCall,
   ): Promise<CachedToken> {
     const { token, issuedAt } = unproven;
-    // A flight that was given up must not write over what a later one has found.
-    signal.throwIfAborted();
-    this.#put(key, unproven);
+    call.signal.throwIfAborted();
     try {
-      const { expiresAt } = await source.tokenService.renew(token, { signal });
-      signal.throwIfAborted();
+      const { expiresAt } = await source.tokenService.renew(token, call);
+      call.signal.throwIfAborted();
       const cached = { source, token, expiresAt, issuedAt, reusePeriodMs: reusePeriodMs(token, expiresAt) };
       this.#put(key, { state: 'proven', cached });
       return cached;
     } catch (error) {
-      if (isFinal(error) && !signal.aborted) this.#entries.delete(key);
+      // A flight that was given up must not write over what a later one has found.
+      if (call.landed.aborted) throw error;
+      // Only now, so that a token which turns out useless pushes no other out.
+      if (isFinal(error)) this.#entries.delete(key);
+      else this.#put(key, unproven);
       throw error;
     }
   }
@@ -173,8 +212,6 @@ export class TokenCache {
   #isUsable(entry: Entry): boolean {
     const now = this.#clock.now();
     switch (entry.state) {
-      case 'denied':
-        return now < entry.until && now >= entry.until - this.#deniedTtlMs;
       case 'unproven':
         return isYoung(entry.issuedAt, reusePeriodMs(entry.token, entry.token.maxDate), now);
       case 'proven':
@@ -199,6 +236,7 @@ export class TokenCache {
     for (const [key, entry] of this.#entries) {
       if (!this.#isUsable(entry)) this.#entries.delete(key);
     }
+    this.#refusals.sweep();
   }
 }
 
@@ -216,6 +254,6 @@ function isYoung(issuedAt: number, periodMs: number, now: number): boolean {
   return now >= issuedAt && now < issuedAt + 0.9 * periodMs;
 }
 
-function isFinal(error: unknown): boolean {
+function isFinal(error: unknown): error is TokenServiceError {
   return error instanceof TokenServiceError && FINAL.has(error.failure);
 }

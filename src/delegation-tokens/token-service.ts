@@ -32,6 +32,8 @@ export interface IssueRequest {
 export interface CallOptions {
   /** Ends the call; what it rejects with is then the signal's reason or a TokenServiceError that holds it as cause. */
   readonly signal?: AbortSignal;
+  /** When the signal will end the call at the latest, ms since the epoch: nothing is begun that can't end by then. */
+  readonly deadline?: number;
 }
 
 /**
@@ -79,16 +81,25 @@ export class TokenServiceError extends Error {
   readonly exception: string | undefined;
   /** What the operator can do about it, if that is known. */
   readonly fix: string | undefined;
+  /** The request must not be repeated at once: the server may have done what it was asked, and would do it again. */
+  readonly mayHaveActed: boolean;
 
   constructor(
     failure: TokenServiceFailure,
     message: string,
-    details: { endpoint?: string; exception?: string; fix?: string; cause?: unknown } = {},
+    details: {
+      endpoint?: string;
+      exception?: string;
+      fix?: string;
+      mayHaveActed?: boolean;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
     this.failure = failure;
     this.endpoint = details.endpoint;
     this.exception = details.exception;
     this.fix = details.fix;
+    this.mayHaveActed = details.mayHaveActed ?? false;
   }
 }

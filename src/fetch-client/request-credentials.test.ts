@@ -5,9 +5,11 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { Secret } from '../observability/secret.ts';
+import { credentialsFile } from '../../test/fakes/credentials-file.ts';
 import { requestCredentials } from './request-credentials.ts';
 
 const EMPTY_CREDENTIALS_FILE = Buffer.from('48445453000000', 'hex');
+const CREDENTIALS_FILE = credentialsFile();
 const SERVICE_ACCOUNT_TOKEN = 'header.payload.signature-never-shown';
 
 const servers: Server[] = [];
@@ -55,7 +57,7 @@ describe('requestCredentials', () => {
       seen = request;
       response
         .writeHead(200, { 'Content-Type': 'application/octet-stream', 'X-Request-Id': 'r-1' })
-        .end(EMPTY_CREDENTIALS_FILE);
+        .end(CREDENTIALS_FILE);
     });
     url.pathname = '/prefix/';
     const reply = await ask(url, {
@@ -65,8 +67,8 @@ describe('requestCredentials', () => {
       doAs: 'etl',
       format: 'protobuf',
     });
-    expect(reply).toMatchObject({ outcome: 'received', tokenCount: 0, requestId: 'r-1' });
-    expect(reply.outcome === 'received' && Buffer.from(reply.file.reveal())).toEqual(EMPTY_CREDENTIALS_FILE);
+    expect(reply).toMatchObject({ outcome: 'received', tokenCount: 1, requestId: 'r-1' });
+    expect(reply.outcome === 'received' && Buffer.from(reply.file.reveal())).toEqual(CREDENTIALS_FILE);
     expect(seen?.headers.authorization).toBe(`Bearer ${SERVICE_ACCOUNT_TOKEN}`);
     expect(seen?.headers.accept).toBe('application/octet-stream');
     expect(seen?.url).toBe(
@@ -102,17 +104,22 @@ describe('requestCredentials', () => {
   it.each([
     ['an HTML page', answer(200, { 'Content-Type': 'text/html' }, '<html>'), /not an answer of Kerbridge/],
     ['a 401 of some proxy', answer(401, { 'Content-Type': 'text/html' }, ''), /not an answer of Kerbridge/],
-    ['no content type', answer(200, {}, EMPTY_CREDENTIALS_FILE), /content type none/],
+    ['no content type', answer(200, {}, CREDENTIALS_FILE), /content type none/],
+    [
+      'a file without a token',
+      answer(200, { 'Content-Type': 'application/octet-stream' }, EMPTY_CREDENTIALS_FILE),
+      /^no delegation token in the answer$/,
+    ],
     [
       'half a file',
-      answer(200, { 'Content-Type': 'application/octet-stream' }, EMPTY_CREDENTIALS_FILE.subarray(0, 6)),
+      answer(200, { 'Content-Type': 'application/octet-stream' }, CREDENTIALS_FILE.subarray(0, 6)),
       /not a credentials file: truncated/,
     ],
     [
       'a body that stops early',
       ((_request, response) => {
         response.writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': '100' });
-        response.write(EMPTY_CREDENTIALS_FILE, () => response.destroy());
+        response.write(CREDENTIALS_FILE, () => response.destroy());
       }) satisfies RequestListener,
       /cannot reach/,
     ],

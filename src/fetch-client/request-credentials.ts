@@ -24,7 +24,7 @@ export interface CredentialsQuery {
 }
 
 export type CredentialsReply =
-  /** A whole, decodable Hadoop credentials file. */
+  /** A whole, decodable Hadoop credentials file with at least one token: another would only replace a good one. */
   | {
       readonly outcome: 'received';
       readonly file: Secret<Uint8Array>;
@@ -96,6 +96,9 @@ function judgeReply(status: number, headers: unknown, body: Buffer): Credentials
   if (status === 200 && contentType === 'application/octet-stream') {
     try {
       const { credentials } = decodeCredentials(body);
+      if (credentials.tokens.length === 0) {
+        return { outcome: 'not-reached', reason: 'no delegation token in the answer', requestId };
+      }
       return {
         outcome: 'received',
         file: new Secret<Uint8Array>(body),

@@ -1,5 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WriteTokenFileError, writeTokenFile } from './write-token-file.ts';
@@ -50,6 +64,38 @@ describe('writeTokenFile', () => {
     await writeTokenFile(target, Buffer.from('new'));
     expect(await readFile(elsewhere, 'utf8')).toBe('precious');
     expect(await readFile(target, 'utf8')).toBe('new');
+  });
+
+  it('writes into a folder that is reached by a symlink', async () => {
+    await mkdir(join(folder, 'real'));
+    await symlink(join(folder, 'real'), join(folder, 'linked'));
+    await writeTokenFile(join(folder, 'linked', 'hadoop.token'), Buffer.from('new'));
+    expect(await readFile(join(folder, 'real', 'hadoop.token'), 'utf8')).toBe('new');
+  });
+
+  it('leaves a socket alone', async () => {
+    const server = createServer().listen(target);
+    await once(server, 'listening');
+    await expect(writeTokenFile(target, Buffer.from('new'))).rejects.toMatchObject({ code: 'EEXIST' });
+    expect((await lstat(target)).isSocket()).toBe(true);
+    expect(await readdir(folder)).toEqual(['hadoop.token']);
+    server.close();
+  });
+
+  it('leaves a FIFO alone', async () => {
+    execFileSync('mkfifo', [target]);
+    await expect(writeTokenFile(target, Buffer.from('new'))).rejects.toThrow(
+      /EEXIST: a device, FIFO or socket/,
+    );
+    expect((await lstat(target)).isFIFO()).toBe(true);
+    expect(await readdir(folder)).toEqual(['hadoop.token']);
+  });
+
+  it('replaces a symlink to a device, not the device', async () => {
+    await symlink('/dev/null', target);
+    await writeTokenFile(target, Buffer.from('new'));
+    expect((await lstat(target)).isFile()).toBe(true);
+    expect((await lstat('/dev/null')).isCharacterDevice()).toBe(true);
   });
 
   it.each([

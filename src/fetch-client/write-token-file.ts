@@ -24,13 +24,15 @@ const HINTS: Readonly<Record<string, string>> = {
   EPERM: 'the folder is not writable for this user',
   ENOENT: 'the folder does not exist',
   ENOTDIR: 'a part of the path is not a folder',
+  EEXIST: 'a device, FIFO or socket is there, and would be replaced; name a file',
   EISDIR: 'the path is a folder; name a file in it',
 };
 
 /**
  * Replaces `path` in one step: a reader sees the whole old file or the whole new one, never a part and never nothing.
  * The new file has mode 0600 from its first moment, under a name of its own beside the target, is synced to disk and
- * then renamed over it. A symlink at `path` is replaced, not followed. When anything fails the old file is untouched
+ * then renamed over it. A symlink at `path` is replaced, not followed;
+ * a device, FIFO or socket is left alone. When anything fails the old file is untouched
  * and nothing is left behind.
  */
 export async function writeTokenFile(path: string, bytes: Uint8Array): Promise<void> {
@@ -38,9 +40,8 @@ export async function writeTokenFile(path: string, bytes: Uint8Array): Promise<v
   const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}`);
   let created = false;
   try {
-    // rename() over a folder says EISDIR, or ENOTEMPTY, or replaces it: ask first.
-    const existing = await lstat(path).catch(() => undefined);
-    if (existing?.isDirectory() === true) throw Object.assign(new Error(), { code: 'EISDIR' });
+    const code = await whyNotReplaceable(path);
+    if (code !== undefined) throw Object.assign(new Error(), { code });
     const file = await open(
       temporary,
       constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
@@ -56,6 +57,13 @@ export async function writeTokenFile(path: string, bytes: Uint8Array): Promise<v
     const code = errorCode(error);
     throw new WriteTokenFileError(path, code, HINTS[code] ?? 'see the code');
   }
+}
+
+/** rename() would replace a device (/dev/null, for everybody), and does this or that to a folder: ask first. */
+async function whyNotReplaceable(path: string): Promise<string | undefined> {
+  const existing = await lstat(path).catch(() => undefined);
+  if (existing === undefined || existing.isFile() || existing.isSymbolicLink()) return undefined;
+  return existing.isDirectory() ? 'EISDIR' : 'EEXIST';
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {

@@ -52,6 +52,18 @@ describe('the error table', () => {
     expect(refusal?.message ?? '').not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
   });
 
+  it.each(rows.filter(({ body }) => body.startsWith('<html')))(
+    '$id: the same page in JSON, as Jetty writes it for a client that accepts that',
+    (row) => {
+      const message = /<title>Error \d+ ([^<]*)<\/title>/u.exec(row.body)?.[1] ?? '';
+      const body = JSON.stringify({ servlet: 'x', message, url: '/webhdfs/v1/', status: String(row.status) });
+      const refusal = classifyHadoopReply(reply({ ...row, contentType: 'application/json', body }));
+      expect({ failure: refusal?.failure ?? null, exception: refusal?.exception ?? null }).toEqual(
+        row.expected,
+      );
+    },
+  );
+
   it.each(rows)('$id: does not depend on the order of the members', (row) => {
     if (!row.body.startsWith('{"RemoteException"')) return;
     const { exception, javaClassName, message } = (
@@ -83,6 +95,13 @@ describe('the fix', () => {
     ['clock-skew', /clocks/u],
     ['cookie-signature', /hadoop\.http\.authentication\.signature\.secret\.file/u],
     ['not-authenticated', /hadoop\.http\.authentication\.type/u],
+    ['renew-wrong-renewer', /renewer.*auth_to_local/u],
+    ['rm-wrong-renewer', /renewer.*auth_to_local/u],
+    ['safe-mode', /hdfs dfsadmin -safemode get/u],
+    ['safe-mode-retriable', /hdfs dfsadmin -safemode get/u],
+    ['standby', /hdfs haadmin -getAllServiceState/u],
+    ['router-safe-mode', /hdfs haadmin -getAllServiceState/u],
+    ['proxy-forbidden', /proxy/u],
   ])('of %s is %s', (id, expected) => {
     expect(fixOf(id)).toMatch(expected);
   });
@@ -114,7 +133,20 @@ describe('classifyHadoopReply', () => {
   });
 
   it.each([
-    ['an unknown exception', remote('StrangeException', 'x'), 'denied'],
+    ['an unknown exception', remote('StrangeException', 'x'), 'unreachable'],
+    ['a SecurityException that names no other', remote('SecurityException', 'x'), 'unreachable'],
+    [
+      "a proxy's plain 403",
+      classifyHadoopReply(reply({ contentType: 'text/plain', body: 'Access denied by policy' })),
+      'unreachable',
+    ],
+    [
+      'a token that cannot be looked up yet',
+      remote('InvalidToken', 'org.apache.hadoop.ipc.RetriableException: in transition'),
+      'not-active',
+    ],
+    ['a NameNode that has not started', remote('IOException', 'Namenode has not been started'), 'not-active'],
+    ['one router in safe mode', remote('RouterSafeModeException', 'x', 500), 'not-active'],
     ['an unknown exception of a 500', remote('StrangeException', 'x', 500), 'unreachable'],
     ['an illegal argument, though 500', remote('IllegalArgumentException', 'x', 500), 'bad-request'],
     ['standby, though 500', remote('StandbyException', 'x', 500), 'not-active'],
@@ -140,15 +172,15 @@ describe('classifyHadoopReply', () => {
     [
       'cut-off JSON',
       classifyHadoopReply(reply({ body: '{"RemoteException":{"exception":"Standb' })),
-      'denied',
+      'unreachable',
     ],
-    ['JSON that is no object', classifyHadoopReply(reply({ body: '[1]' })), 'denied'],
+    ['JSON that is no object', classifyHadoopReply(reply({ body: '[1]' })), 'unreachable'],
     [
       'members of the wrong type',
       classifyHadoopReply(reply({ body: '{"RemoteException":{"exception":1,"message":2}}' })),
-      'denied',
+      'unreachable',
     ],
-    ['a null', classifyHadoopReply(reply({ body: '{"RemoteException":null}' })), 'denied'],
+    ['a null', classifyHadoopReply(reply({ body: '{"RemoteException":null}' })), 'unreachable'],
   ])('calls %s %s', (_, refusal, failure) => {
     expect(refusal?.failure).toBe(failure);
   });
@@ -160,7 +192,9 @@ describe('classifyHadoopReply', () => {
       'InvalidToken tries to renew a token',
       'denied',
     ],
-    ['a group called like one', 'SecurityException', 'Failed: User: x.InvalidToken unknown', 'denied'],
+    ['a group called like one', 'SecurityException', 'Failed: User: x.InvalidToken unknown', 'unreachable'],
+    ['a token of a user called like one', 'InvalidToken', 'token for StandbyException', 'invalid-token'],
+    ['a token of a user called EOFException', 'InvalidToken', 'token for EOFException', 'invalid-token'],
     [
       'a message that quotes standby',
       'AccessControlException',

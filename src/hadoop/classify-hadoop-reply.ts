@@ -22,6 +22,15 @@ interface Verdict {
   readonly fix?: string | undefined;
 }
 
+const NOT_ACTIVE: Verdict = {
+  failure: 'not-active',
+  fix: 'Check that one NameNode (or Router) is active: hdfs haadmin -getAllServiceState; and that the Hadoop conf dir names all of them.',
+};
+const SAFE_MODE: Verdict = {
+  failure: 'safe-mode',
+  fix: 'The NameNode leaves safe mode once enough blocks are reported: hdfs dfsadmin -safemode get, and its log, tell what it waits for.',
+};
+
 /**
  * One rule book for the replies of NameNode, Router, HttpFS, KMS and ResourceManager. Undefined for 2xx.
  *
@@ -71,9 +80,18 @@ function byText(said: ServerException): Verdict | undefined {
   if (/only with kerberos or web authentication/iu.test(message)) {
     return { failure: 'authentication', fix: authenticationFix(said) };
   }
-  if (/^This is standby RM\b/iu.test(message)) return { failure: 'not-active' };
+  if (/^This is standby RM\b/iu.test(message)) return NOT_ACTIVE;
+  // An HTTP server whose NameNode is still to come, or going.
+  if (/^Name ?node (?:is|has) not (?:been )?(?:yet )?started\b/iu.test(message)) return NOT_ACTIVE;
   if (/^Invalid delegation token, cannot cancel/iu.test(message)) return { failure: 'invalid-token' };
-  if (/with non-matching renewer/iu.test(message)) return { failure: 'denied' };
+  if (/with non-matching renewer/iu.test(message)) {
+    return {
+      failure: 'denied',
+      fix: 'The server knows us by another short name than the renewer we ask for: set the renewer of this cluster to what hadoop.security.auth_to_local of the server makes of our principal.',
+    };
+  }
+  // The user of a request and that of the token it came with (JspHelper.checkUsername).
+  if (/^Usernames not matched\b/iu.test(message)) return { failure: 'denied' };
   return undefined;
 }
 
@@ -82,14 +100,16 @@ function byException(said: ServerException): Verdict | undefined {
   switch (exception) {
     case 'StandbyException':
     case 'ObserverRetryOnActiveException':
-      return { failure: 'not-active' };
+    // One Router is cut off from its state store; another may not be. A StandbyException by type.
+    case 'RouterSafeModeException':
+      return NOT_ACTIVE;
     case 'RetriableException':
       // An active NameNode of an HA pair wraps its safe mode (FSNamesystem.newSafemodeException, HDFS-5322).
-      return { failure: names(message, 'SafeModeException') ? 'safe-mode' : 'not-active' };
+      return names(message, 'SafeModeException') ? SAFE_MODE : NOT_ACTIVE;
     case 'SafeModeException':
-      return { failure: 'safe-mode' };
+      return SAFE_MODE;
     case 'InvalidToken':
-      return { failure: 'invalid-token' };
+      return byNested(`InvalidToken: ${message}`) ?? { failure: 'invalid-token' };
     case 'AuthorizationException':
       return { failure: 'denied' };
     case 'AccessControlException':
@@ -129,11 +149,15 @@ function byException(said: ServerException): Verdict | undefined {
 
 /** An exception whose text is another one's, as `SecurityException: Failed to obtain user group information: ...`. */
 function byNested(message: string): Verdict | undefined {
-  if (names(message, 'StandbyException') || names(message, 'RetriableException'))
-    return { failure: 'not-active' };
-  if (names(message, 'SafeModeException')) return { failure: 'safe-mode' };
+  // A secret manager that may not look says so in the only exception it may throw, by the simple name
+  // (DelegationTokenSecretManager.retrievePassword).
+  if (/\bInvalidToken: (?:Standby|Retriable)Exception$/u.test(message)) return NOT_ACTIVE;
+  if (names(message, 'StandbyException') || names(message, 'RetriableException')) return NOT_ACTIVE;
+  if (names(message, 'SafeModeException')) return SAFE_MODE;
   if (names(message, 'InvalidToken')) return { failure: 'invalid-token' };
   if (names(message, 'EOFException')) return { failure: 'bad-request' };
+  if (names(message, 'AuthorizationException') || names(message, 'AccessControlException'))
+    return { failure: 'denied' };
   return undefined;
 }
 
@@ -153,7 +177,13 @@ function byStatus(status: number): Verdict {
       fix: 'The address answers with a redirect, which is never followed: give the address of the Hadoop daemon itself, with the scheme it serves.',
     };
   }
-  if (status === 403) return { failure: 'denied' };
+  // Final is only a refusal that we know for one: this may be a proxy, or a Hadoop whose words are new to us.
+  if (status === 403) {
+    return {
+      failure: 'unreachable',
+      fix: 'That 403 is none that Hadoop is known to give: check for a proxy or a firewall between this pod and the Hadoop daemon, and see the log of the daemon.',
+    };
+  }
   if (status === 404) {
     return {
       failure: 'bad-request',

@@ -12,8 +12,8 @@ export interface HadoopReplyText {
 /** What a server said went wrong, wherever in the reply it said so. */
 export interface ServerException {
   /**
-   * `remote-exception`: Hadoop's JSON, written by the service itself. `page`: an HTML error page, written by the servlet
-   * container for the authentication filter in front of the service. `reason`: the body is empty and the reason phrase
+   * `remote-exception`: Hadoop's JSON, written by the service itself. `page`: an error page of the servlet container
+   * (Jetty) for the authentication filter in front of the service, in HTML, or in JSON when the client prefers that. `reason`: the body is empty and the reason phrase
    * is all there is (the same filter, to a PUT; KMS for its token operations). `text`: a plain body (the
    * ResourceManager, which labels it JSON).
    */
@@ -29,17 +29,30 @@ const THROWABLE = /^(?:[a-z_]\w*\.)*(?:\w+\$)*(?<name>[A-Z]\w*)(?::\s*(?<message
 const SIMPLE_NAME = /^[A-Za-z_]\w{0,99}$/u;
 
 export function readServerException(reply: HadoopReplyText): ServerException {
-  return readRemoteException(reply.body) ?? readPage(reply) ?? readText(reply);
+  const json = parse(reply.body);
+  return readRemoteException(json) ?? readJsonPage(json) ?? readPage(reply) ?? readText(reply);
 }
 
-/** `{"RemoteException":{"exception":...,"javaClassName":...,"message":...}}`, as `JsonUtil.toJsonString` writes it. */
-function readRemoteException(body: string): ServerException | undefined {
-  let parsed: unknown;
+function parse(body: string): unknown {
   try {
-    parsed = parseHadoopJson(body);
+    return parseHadoopJson(body);
   } catch {
     return undefined;
   }
+}
+
+/**
+ * `{"servlet":...,"message":...,"url":...,"status":"403"}`: Jetty's `ErrorHandler.generateAcceptableResponse` for a
+ * client that accepts JSON.
+ */
+function readJsonPage(parsed: unknown): ServerException | undefined {
+  const message = memberOf(parsed, 'message');
+  if (typeof message !== 'string' || typeof memberOf(parsed, 'url') !== 'string') return undefined;
+  return memberOf(parsed, 'status') === undefined ? undefined : { form: 'page', ...readThrowable(message) };
+}
+
+/** `{"RemoteException":{"exception":...,"javaClassName":...,"message":...}}`, as `JsonUtil.toJsonString` writes it. */
+function readRemoteException(parsed: unknown): ServerException | undefined {
   const remote = memberOf(parsed, 'RemoteException');
   if (remote === undefined) return undefined;
   const message = memberOf(remote, 'message');

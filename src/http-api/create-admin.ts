@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
-import express, { type ErrorRequestHandler } from 'express';
+import type { ErrorRequestHandler } from 'express';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { createRouter } from './create-router.ts';
 import { internalError, methodNotAllowed, notFound, sendProblem } from './problem.ts';
 import type { ReadinessReport } from './readiness.ts';
 
@@ -20,12 +21,7 @@ export function createAdmin({
   readiness,
   newRequestId = randomUUID,
 }: AdminOptions): RequestListener {
-  const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.set('query parser', false);
-  app.enable('strict routing');
-  app.enable('case sensitive routing');
+  const app = createRouter();
 
   app.all(['/livez', '/readyz', '/metrics'], (request, response, next) => {
     response.set('Cache-Control', 'no-store');

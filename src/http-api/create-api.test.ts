@@ -12,6 +12,7 @@ import { createLogger } from '../observability/logger.ts';
 import { createMetrics } from '../observability/metrics.ts';
 import { Secret } from '../observability/secret.ts';
 import { type ApiOptions, createApi } from './create-api.ts';
+import { Refusals } from './refusals.ts';
 
 const BEARER = 'eyJhbGciOiJSUzI1NiJ9.eyJzZWNyZXQiOnRydWV9.c2lnbmF0dXJl';
 const FILE = Buffer.from('HDTS\0\x01 the bytes of a credentials file \xff\xfe', 'latin1');
@@ -78,6 +79,7 @@ function start(overrides: Partial<ApiOptions> = {}) {
   const lines: string[] = [];
   const clock = new FakeClock();
   const metrics = createMetrics({ version: '0.0.0', processMetrics: false });
+  const logger = createLogger({ level: 'debug', clock, destination: { write: (line) => lines.push(line) } });
   let ids = 0;
   const api = createApi({
     authenticatePod: (authorization) => {
@@ -93,7 +95,8 @@ function start(overrides: Partial<ApiOptions> = {}) {
       return Promise.resolve(issued);
     },
     encodeCredentials: (_issued, format) => (format === 'writable' ? FILE : Buffer.from('protobuf')),
-    logger: createLogger({ level: 'debug', clock, destination: { write: (line) => lines.push(line) } }),
+    logger,
+    refusals: new Refusals({ metrics, logger, clock }),
     metrics,
     clock,
     random: () => 0.5,
@@ -352,6 +355,23 @@ describe('which tokens', () => {
     expect(log()).toEqual([
       expect.objectContaining({ outcome: 'not-found', reason: outcome, detail: 'elsewhere' }),
     ]);
+  });
+
+  it('is a 503 when every kind is optional and none can be had: there is nothing to hand out', async () => {
+    const nothing = { ...issued, tokens: [], missing: [{ kind: 'kms-dt', code: 'unreachable' }] };
+    const { api, log, metrics } = start({ getCredentials: () => Promise.resolve(nothing) });
+    for (const accept of ['application/json', 'application/octet-stream']) {
+      const response = await get(api, '/v1/credentials?optional=kms-dt').set('Accept', accept).expect(503);
+      expect(response.headers['content-type']).toBe('application/problem+json');
+      expect(response.headers['retry-after']).toBe('6');
+      expect(JSON.parse(response.text || String(response.body))).toMatchObject({
+        code: 'hadoop-unavailable',
+      });
+    }
+    expect(log()[0]).toMatchObject({ level: 'warn', reason: 'nothing-issued', missing: nothing.missing });
+    expect(await metrics.registry.metrics()).toContain(
+      'kerbridge_credentials_total{outcome="nothing-issued"} 2',
+    );
   });
 
   it('spreads Retry-After over the whole range', async () => {

@@ -1,15 +1,18 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
-import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { Logger } from '../observability/logger.ts';
 import type { Clock } from '../time/clock.ts';
+import { createRouter } from './create-router.ts';
 import { createCredentialsRoute, type CredentialsRouteOptions, refuseThrown } from './credentials-route.ts';
 import { invalidRequest, methodNotAllowed, notFound } from './problem.ts';
+import type { Refusals } from './refusals.ts';
 import { answerProblem, openRecord, recordOf } from './request-record.ts';
 
 export interface ApiOptions extends Omit<CredentialsRouteOptions, 'random' | 'etagKey'> {
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly refusals: Refusals;
   readonly random?: () => number;
   readonly newRequestId?: () => string;
 }
@@ -20,12 +23,7 @@ export interface ApiOptions extends Omit<CredentialsRouteOptions, 'random' | 'et
  */
 export function createApi(options: ApiOptions): RequestListener {
   const { random = Math.random, newRequestId = randomUUID } = options;
-  const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.set('query parser', false);
-  app.enable('strict routing');
-  app.enable('case sensitive routing');
+  const app = createRouter();
 
   const credentials = createCredentialsRoute({ ...options, random, etagKey: randomBytes(32) });
   // Registered before get(), which would answer HEAD and leave OPTIONS to Express.

@@ -8,11 +8,15 @@ import type { Metrics } from '../observability/metrics.ts';
 import { matchesETag } from './etag.ts';
 import { createCredentialsDocument } from './credentials-document.ts';
 import { type CredentialsFormat, type CredentialsQuery, parseCredentialsQuery } from './credentials-query.ts';
+import { failureFields } from './failure-fields.ts';
+import { MAX_AUTHENTICATIONS, Slots } from './limits.ts';
 import {
   authenticationProblem,
   couldNotCheckProblem,
   faultToProblem,
   identityProblem,
+  nothingIssuedProblem,
+  overloadedProblem,
   type Random,
   selectionProblem,
 } from './outcome-to-status.ts';
@@ -29,6 +33,8 @@ export interface CredentialsRouteOptions {
   readonly encodeCredentials: (issued: IssuedCredentials, format: CredentialsFormat) => Uint8Array;
   readonly metrics: Metrics;
   readonly random: Random;
+  /** How many callers are checked at once; default {@link MAX_AUTHENTICATIONS}. */
+  readonly maxAuthentications?: number;
   /** Random, one per process: an ETag must not let anybody compare what they guess with a token's bytes. */
   readonly etagKey: Uint8Array;
 }
@@ -41,11 +47,12 @@ type Step<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; 
 
 /** `GET /v1/credentials`: who calls, which user that is, that user's tokens. Each step can only refuse or go on. */
 export function createCredentialsRoute(options: CredentialsRouteOptions) {
+  const authentications = new Slots(options.maxAuthentications ?? MAX_AUTHENTICATIONS);
   return async (request: Request, response: Response): Promise<void> => {
     const record = recordOf(response);
     response.setHeader('Vary', 'Accept, Authorization');
     // Caught here and not by Express, for which some rejections ("route") are no errors.
-    const answer = await decide(request, record, options).catch((thrown: unknown) => ({
+    const answer = await decide(request, record, authentications, options).catch((thrown: unknown) => ({
       ok: false as const,
       problem: refuseThrown(thrown, record, options.random),
     }));
@@ -74,6 +81,7 @@ export function createCredentialsRoute(options: CredentialsRouteOptions) {
 async function decide(
   request: Request,
   record: RequestRecord,
+  authentications: Slots,
   options: CredentialsRouteOptions,
 ): Promise<Step<Representation>> {
   const type = request.accepts(TYPES);
@@ -81,7 +89,11 @@ async function decide(
   const query = readQuery(request, record);
   if (!query.ok) return query;
   const { selection, doAs, format } = query.value;
-  const pod = await authenticate(record, options);
+  if (!authentications.take()) {
+    record.refusedBy = 'too-many-authentications';
+    return { ok: false, problem: overloadedProblem(options.random) };
+  }
+  const pod = await authenticate(record, options).finally(() => authentications.give());
   if (!pod.ok) return pod;
   const owner = identify(pod.value, doAs, record, options);
   if (!owner.ok) return owner;
@@ -176,6 +188,12 @@ async function issue(
 ): Promise<Step<IssuedCredentials>> {
   try {
     const result = await options.getCredentials(request, { signal: record.signal });
+    if (result.outcome === 'issued' && result.tokens.length === 0) {
+      options.metrics.credentials.inc({ outcome: 'nothing-issued' });
+      record.cluster = result.cluster;
+      record.missing = result.missing;
+      return refuse(record, 'failed', 'nothing-issued', nothingIssuedProblem(options.random));
+    }
     options.metrics.credentials.inc({ outcome: result.outcome });
     if (result.outcome !== 'issued') {
       record.detail = result.name;
@@ -214,15 +232,4 @@ export function refuseThrown(thrown: unknown, record: RequestRecord, random: Ran
   record.error = thrown;
   if (thrown instanceof TokenServiceError) record.failure = failureFields(thrown);
   return problem;
-}
-
-/** What our own errors say to the operator besides their message. */
-function failureFields(error: unknown): Readonly<Record<string, string>> {
-  if (!(error instanceof Error)) return {};
-  return Object.fromEntries(
-    ['endpoint', 'exception', 'fix'].flatMap((name) => {
-      const value: unknown = Reflect.get(error, name);
-      return typeof value === 'string' ? [[name, value]] : [];
-    }),
-  );
 }

@@ -115,6 +115,16 @@ export interface Fault {
   readonly outcome: TokenServiceFailure | 'internal';
 }
 
+/** Refused by a limit of ours, before anybody was asked anything. */
+export function overloadedProblem(random: Random): Problem {
+  return withRetryAfter({ status: 503, code: 'overloaded', title: 'Too many requests at once' }, random);
+}
+
+/** Every kind was optional and none could be had: a file without a token would only replace a good one. */
+export function nothingIssuedProblem(random: Random): Problem {
+  return withRetryAfter(hadoopUnavailable, random);
+}
+
 /** Anything thrown. What is not a {@link TokenServiceError} is a bug of ours, whatever its properties say. */
 export function faultToProblem(thrown: unknown, random: Random): Fault {
   if (thrown instanceof TokenServiceError) {

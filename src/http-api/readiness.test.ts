@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
-import { silentLogger } from '../observability/logger.ts';
+import { createLogger } from '../observability/logger.ts';
 import { createMetrics } from '../observability/metrics.ts';
-import { CHECK_INTERVAL_MS, type Dependency, Readiness } from './readiness.ts';
+import { CHECK_INTERVAL_MS, type Dependency, FAILURES_UNTIL_BLOCKING, Readiness } from './readiness.ts';
 
 function start(...required: Dependency['required'][]) {
   const clock = new FakeClock();
+  const lines: string[] = [];
   const metrics = createMetrics({ version: '0', processMetrics: false });
   const calls: number[] = required.map(() => 0);
   const answers: (() => Promise<void>)[] = required.map(() => () => Promise.resolve());
@@ -19,11 +20,12 @@ function start(...required: Dependency['required'][]) {
       },
     })),
     clock,
-    logger: silentLogger,
+    logger: createLogger({ level: 'debug', clock, destination: { write: (line) => lines.push(line) } }),
     metrics,
     checkTimeoutMs: 1_000,
   });
-  return { readiness, clock, calls, answers, metrics };
+  const log = () => lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { readiness, clock, calls, answers, metrics, log };
 }
 
 const failing = () => Promise.reject(new Error('down'));
@@ -53,7 +55,10 @@ describe('Readiness', () => {
       await clock.advance(CHECK_INTERVAL_MS.ok);
     }
     answers[0] = failing;
-    await readiness.refresh();
+    for (let failure = 0; failure < FAILURES_UNTIL_BLOCKING; failure += 1) {
+      await readiness.refresh();
+      await clock.advance(CHECK_INTERVAL_MS.failing - (failure + 1 === FAILURES_UNTIL_BLOCKING ? 1 : 0));
+    }
     expect(readiness.report()).toEqual({
       ready,
       status: ready ? 'ready' : 'not-ready',
@@ -62,6 +67,43 @@ describe('Readiness', () => {
         { name: 'd1', status: 'ok', blocking: false },
       ],
     });
+  });
+
+  it('stays ready through failures that are fewer than three in a row', async () => {
+    const { readiness, clock, answers } = start('always');
+    await readiness.refresh();
+    await clock.advance(CHECK_INTERVAL_MS.ok);
+    const ready: boolean[] = [];
+    for (const fails of [true, true, false, true, true, true]) {
+      answers[0] = fails ? failing : () => Promise.resolve();
+      await readiness.refresh();
+      ready.push(readiness.report().ready);
+      await clock.advance(fails ? CHECK_INTERVAL_MS.failing : CHECK_INTERVAL_MS.ok);
+    }
+    expect(ready).toEqual([true, true, true, true, true, false]);
+  });
+
+  it('is not ready after one failure of what never succeeded', async () => {
+    const { readiness, answers } = start('always');
+    answers[0] = failing;
+    await readiness.refresh();
+    expect(readiness.report().ready).toBe(false);
+  });
+
+  it('logs a failure once, again when it changes, with its fix, and the end of it', async () => {
+    const { readiness, clock, answers, log } = start('always');
+    const stale = Object.assign(new Error('stale keytab'), { fix: 'export it anew', config: 'hunter2' });
+    for (const error of [new Error('down'), new Error('down'), stale, stale, undefined, undefined]) {
+      answers[0] = () => (error === undefined ? Promise.resolve() : Promise.reject(error));
+      await readiness.refresh();
+      await clock.advance(CHECK_INTERVAL_MS.ok);
+    }
+    expect(log()).toMatchObject([
+      { level: 'warn', error: { message: 'down' }, failure: {} },
+      { level: 'warn', error: { message: 'stale keytab' }, failure: { fix: 'export it anew' } },
+      { level: 'info', message: 'Dependency is ready' },
+    ]);
+    expect(JSON.stringify(log())).not.toContain('hunter2');
   });
 
   it('does not check again for each probe', async () => {
@@ -115,7 +157,7 @@ describe('Readiness', () => {
     const refreshed = readiness.refresh();
     await clock.advance(1_000);
     await refreshed;
-    expect(readiness.report()).toMatchObject({ ready: false, dependencies: [{ status: 'failing' }] });
+    expect(readiness.report()).toMatchObject({ dependencies: [{ status: 'failing' }] });
     expect(clock.sleeping).toBe(0);
   });
 

@@ -2,13 +2,14 @@ import { describeError } from '../observability/describe-error.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../time/clock.ts';
+import { failureFields } from './failure-fields.ts';
 
 /** One thing `serve` needs, with a cheap way to see if it is there. */
 export interface Dependency {
   /** From our configuration, bounded: `kubernetes`, `hadoop/<cluster>/<nameservice>`, `kerberos/<cluster>`. */
   readonly name: string;
   /**
-   * `always`: not ready whenever the check fails. `until-first-success`: a wrong keytab stops a roll-out, but a
+   * `always`: not ready while the check fails, for {@link FAILURES_UNTIL_BLOCKING} times in a row once it had succeeded. `until-first-success`: a wrong keytab stops a roll-out, but a
    * NameNode that goes down later must not take away the replicas that still answer from their cache.
    */
   readonly required: 'always' | 'until-first-success';
@@ -40,9 +41,15 @@ export interface ReadinessOptions {
 /** However often it is asked, a dependency is checked no more often than this. */
 export const CHECK_INTERVAL_MS = { ok: 30_000, failing: 5_000 } as const;
 
+/** One call that fails is no reason to take every replica out of service at the same moment: they ask the same server. */
+export const FAILURES_UNTIL_BLOCKING = 3;
+
 interface State {
   status: DependencyReport['status'];
   succeededOnce: boolean;
+  failuresInARow: number;
+  /** What the log said last, in brief. */
+  logged: string;
   checkedAt: number;
   running: Promise<void> | undefined;
 }
@@ -58,17 +65,24 @@ export class Readiness {
     this.#states = new Map(
       options.dependencies.map((dependency) => [
         dependency,
-        { status: 'unknown', succeededOnce: false, checkedAt: 0, running: undefined },
+        {
+          status: 'unknown',
+          succeededOnce: false,
+          failuresInARow: 0,
+          logged: '',
+          checkedAt: 0,
+          running: undefined,
+        },
       ]),
     );
   }
 
   report(): ReadinessReport {
     void this.refresh();
-    const dependencies = [...this.#states].map(([{ name, required }, { status, succeededOnce }]) => ({
+    const dependencies = [...this.#states].map(([{ name, required }, state]) => ({
       name,
-      status,
-      blocking: status !== 'ok' && (required === 'always' || !succeededOnce),
+      status: state.status,
+      blocking: isBlocking(required, state),
     }));
     const ready = !this.#shuttingDown && dependencies.every(({ blocking }) => !blocking);
     return {
@@ -103,21 +117,36 @@ export class Readiness {
 
   async #check(dependency: Dependency, state: State): Promise<void> {
     const { clock, logger, metrics, checkTimeoutMs } = this.#options;
-    const before = state.status;
     try {
       await withTimeout(dependency.check, clock, checkTimeoutMs);
       state.status = 'ok';
       state.succeededOnce = true;
-      if (before !== 'ok') logger.info('Dependency is ready', { dependency: dependency.name });
+      state.failuresInARow = 0;
+      if (state.logged !== 'ok') logger.info('Dependency is ready', { dependency: dependency.name });
+      state.logged = 'ok';
     } catch (error) {
       state.status = 'failing';
-      if (before !== 'failing') {
-        logger.warn('Dependency is not ready', { dependency: dependency.name, error: describeError(error) });
+      state.failuresInARow += 1;
+      const described = describeError(error);
+      const summary = JSON.stringify([described.name, described.code, described.message]);
+      if (state.logged !== summary) {
+        logger.warn('Dependency is not ready', {
+          dependency: dependency.name,
+          failure: failureFields(error),
+          error: described,
+        });
       }
+      state.logged = summary;
     }
     state.checkedAt = clock.now();
     metrics.dependencyReady.set({ dependency: dependency.name }, state.status === 'ok' ? 1 : 0);
   }
+}
+
+function isBlocking(required: Dependency['required'], state: State): boolean {
+  if (state.status === 'ok') return false;
+  if (!state.succeededOnce) return true;
+  return required === 'always' && state.failuresInARow >= FAILURES_UNTIL_BLOCKING;
 }
 
 /** A check that ignores its signal counts as failed all the same. */

@@ -4,6 +4,7 @@ import type { Metrics } from '../observability/metrics.ts';
 import { Secret } from '../observability/secret.ts';
 import type { Clock } from '../time/clock.ts';
 import { type Problem, sendProblem } from './problem.ts';
+import type { RefusalReason, Refusals } from './refusals.ts';
 
 /** What becomes known of one request on its way, for its one log line. */
 export interface RequestRecord {
@@ -34,12 +35,15 @@ export interface RequestRecord {
   /** Where a dependency said no: operator-facing fields of the error. */
   failure?: Readonly<Record<string, string>>;
   error?: unknown;
+  /** A limit of ours: such a request is summarised with others of its kind, and gets no line of its own. */
+  refusedBy?: RefusalReason;
 }
 
 export interface RecordOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  readonly refusals: Refusals;
   readonly newRequestId: () => string;
 }
 
@@ -116,12 +120,16 @@ function report(
   requestMethod: string,
   status: number | 'aborted',
   durationMs: number,
-  { logger, metrics }: RecordOptions,
+  { logger, metrics, refusals }: RecordOptions,
 ): void {
   const method = METHODS.includes(requestMethod) ? requestMethod : 'other';
   const { route } = record;
   metrics.httpRequests.inc({ route, method, status: String(status) });
   metrics.httpRequestDuration.observe({ route, method }, durationMs / 1000);
+  if (record.refusedBy !== undefined) {
+    refusals.note(record.refusedBy);
+    return;
+  }
   const { authorization: _authorization, signal: _signal, report: _report, ...known } = record;
   const fields = { method, status, durationMs, ...known };
   if (status === 500) logger.error('Request failed', fields);

@@ -60,13 +60,29 @@ describe('createUserIdentifier', () => {
   });
 
   it('takes another annotation and pattern', () => {
-    const custom = createUserIdentifier({ annotation: 'example.com/user', userPattern: '[0-9]+', denyUsers });
-    expect(custom(podOf({ 'example.com/user': '4711' }), undefined)).toEqual({
+    const custom = createUserIdentifier({
+      annotation: 'example.com/user',
+      userPattern: 'u[0-9]+',
+      denyUsers,
+    });
+    expect(custom(podOf({ 'example.com/user': 'u4711' }), undefined)).toEqual({
       outcome: 'identified',
-      user: '4711',
+      user: 'u4711',
     });
     expect(custom(podOf({ 'example.com/user': 'alice' }), undefined)).toEqual(refused('user-name-invalid'));
-    expect(custom(stamped('4711'), undefined)).toEqual(refused('no-stamp'));
+    expect(custom(stamped('u4711'), undefined)).toEqual(refused('no-stamp'));
+  });
+
+  it('says in the log when the pattern took too long', () => {
+    // Slow only for a name that no probe can guess.
+    const slow = createUserIdentifier({ userPattern: '[a-z]+|(?=Q[z]K)(?:[A-Za-z]+[^a]?)+x', denyUsers });
+    const user = `QzK${'b'.repeat(60)}-`;
+    expect(slow(stamped(user), undefined)).toEqual({
+      outcome: 'refused',
+      reason: 'user-name-invalid',
+      detail: expect.stringContaining('identity.userPattern took too long'),
+    });
+    expect(slow(stamped('alice'), undefined)).toEqual({ outcome: 'identified', user: 'alice' });
   });
 
   it('does not accept an empty annotation key in its configuration', () => {

@@ -23,12 +23,17 @@ export interface UserIdentifierOptions {
 export function createUserIdentifier(options: UserIdentifierOptions): IdentifyUser {
   const { annotation = DEFAULT_ANNOTATION, denyUsers } = options;
   if (annotation === '') throw new RangeError('annotation is empty: name the annotation that holds the user');
-  const isUserName = compileUserPattern(options.userPattern);
+  const judgeUserName = compileUserPattern(options.userPattern);
 
   return (pod, doAs) => {
     const stamped = Object.hasOwn(pod.annotations, annotation) ? pod.annotations[annotation] : undefined;
     if (stamped === undefined || stamped === '') return refused('no-stamp');
-    if (!isUserName(stamped)) return refused('user-name-invalid', JSON.stringify(stamped.slice(0, 64)));
+    const verdict = judgeUserName(stamped);
+    if (verdict !== 'valid') {
+      const shown = JSON.stringify(stamped.slice(0, 64));
+      const slow = `${shown}: identity.userPattern took too long for it; simplify the pattern`;
+      return refused('user-name-invalid', verdict === 'invalid' ? shown : slow);
+    }
 
     // Nothing says yet who may act for whom, so nobody may.
     if (doAs !== undefined && doAs !== stamped)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
+import { assertShortName } from '../hadoop/short-name.ts';
 import { compileUserPattern, MAX_USER_NAME_LENGTH } from './user-name.ts';
 
 describe('compileUserPattern', () => {
@@ -34,13 +35,13 @@ describe('compileUserPattern', () => {
     ['a dollar alone', '$'],
     ['one character too many', 'a'.repeat(MAX_USER_NAME_LENGTH + 1)],
   ])('does not take %s', (_, name) => {
-    expect(compileUserPattern()(name)).toBe(false);
+    expect(compileUserPattern()(name)).toBe('invalid');
   });
 
   it.each(['alice', 'Alice', '_a', 'a.b-c_d', 'host01$', 'x', 'a'.repeat(MAX_USER_NAME_LENGTH)])(
     'takes %s',
     (name) => {
-      expect(compileUserPattern()(name)).toBe(true);
+      expect(compileUserPattern()(name)).toBe('valid');
     },
   );
 
@@ -52,7 +53,7 @@ describe('compileUserPattern', () => {
     ['other letters', 'j\u00fcrgen'],
     ['a comma', 'a,b'],
   ])('lets no pattern widen it to %s', (_, name) => {
-    expect(compileUserPattern('.*')(name)).toBe(false);
+    expect(compileUserPattern('.*')(name)).toBe('invalid');
   });
 
   it.each([
@@ -62,23 +63,85 @@ describe('compileUserPattern', () => {
     ['a|b', 'a', true],
     ['a|b', 'ax', false],
     ['a|b', 'xb', false],
-    ['[0-9]+', '4711', true],
+    ['u[0-9]+', 'u4711', true],
+    ['[0-9]+', '4711', false],
+    ['.*', 'a+b', false],
   ])('anchors %s: %s is %s', (pattern, name, expected) => {
-    expect(compileUserPattern(pattern)(name)).toBe(expected);
+    expect(compileUserPattern(pattern)(name)).toBe(expected ? 'valid' : 'invalid');
   });
 
   it.each(['(', 'a)|(?:.*', '[', '*'])('refuses the pattern %s', (pattern) => {
-    expect(() => compileUserPattern(pattern)).toThrow(/user pattern .* is not a regular expression/);
+    expect(() => compileUserPattern(pattern)).toThrow(/user pattern is not a regular expression/);
+  });
+
+  it.each([
+    '([a-z0-9]+[._-]?)+',
+    '(a+)+',
+    '(?:a|a)*b',
+    '(?:[a-z]+)*x',
+    '(x+x+)+y',
+    '(?:foo|fo+)*-',
+    'a*a*a*a*b',
+  ])('refuses the pattern %s, which one name could stop the process with', (pattern) => {
+    expect(() => compileUserPattern(pattern)).toThrow(/takes too long/);
+  });
+
+  it.each(['[a-z][a-z0-9]{1,31}', '[a-z]+(?:[._-][a-z0-9]+)*', '(?:svc|app)-[a-z-]+', '.*'])(
+    'takes the pattern %s',
+    (pattern) => {
+      expect(compileUserPattern(pattern)('svc-a')).not.toBe('undecided');
+    },
+  );
+
+  it.each([undefined, '.*'])('takes exactly what goes to Hadoop as a short name (pattern %j)', (pattern) => {
+    const judge = compileUserPattern(pattern);
+    const goesToHadoop = (name: string): boolean => {
+      try {
+        assertShortName('owner', name);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const pieces = fc.constantFrom(
+      'a',
+      'Z',
+      '0',
+      '_',
+      '.',
+      '-',
+      '$',
+      '+',
+      '=',
+      '~',
+      '#',
+      '@',
+      '/',
+      ' ',
+      '\u0430',
+    );
+    const names = fc.oneof(
+      fc.array(pieces, { maxLength: 6 }).map((parts) => parts.join('')),
+      fc.integer({ min: 250, max: 260 }).map((length) => 'a'.repeat(length)),
+      fc.integer({ min: 250, max: 260 }).map((length) => `${'a'.repeat(length)}$`),
+      fc.string({ unit: 'binary' }),
+    );
+    fc.assert(
+      fc.property(names, (name) => {
+        expect(judge(name) === 'valid').toBe(goesToHadoop(name));
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it('takes nothing outside short ASCII names, whatever comes', () => {
-    const isUserName = compileUserPattern();
+    const judge = compileUserPattern();
     const nearMiss = fc
       .tuple(fc.constantFrom('alice', 'a.b', '_x', 'host$'), fc.string({ unit: 'binary', maxLength: 3 }))
       .map((parts) => parts.join(''));
     fc.assert(
       fc.property(fc.oneof(nearMiss, fc.string({ unit: 'binary' }), fc.string()), (name) => {
-        fc.pre(isUserName(name));
+        fc.pre(judge(name) === 'valid');
         expect(name).toMatch(/^[a-zA-Z_]/);
         for (const character of name)
           expect('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-$').toContain(character);

@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
+import { errorCode } from '../observability/error-code.ts';
 import { decodeKeytab, KeytabError, MAX_KEYTAB_BYTES, type Keytab } from './keytab.ts';
 
 /** Where the initiator learns about its keytab, and that it changed. Both methods reject with {@link KeytabError}. */
@@ -21,8 +22,7 @@ const toKeytabError = (path: string, error: unknown): KeytabError => {
   if (error instanceof KeytabError) {
     return error;
   }
-  const code =
-    typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown error';
+  const code = errorCode(error);
   const problem = PROBLEM_OF_CODE[code] ?? 'unreadable';
   return new KeytabError(
     problem,

@@ -37,6 +37,17 @@ const fullPrincipal = (text: string): string => {
   }
 };
 
+/** One call at a time, shared: on a file system that hangs each would hold a thread of the server's pool. */
+const shared = <T>(ask: () => Promise<T>): (() => Promise<T>) => {
+  let asked: Promise<T> | undefined;
+  return async () => {
+    asked ??= ask().finally(() => {
+      asked = undefined;
+    });
+    return asked;
+  };
+};
+
 /** Knows which keytab is in use, sees that it changed, and insists that our principal is in it. */
 export class KeytabWatch {
   readonly principal: string;
@@ -44,7 +55,7 @@ export class KeytabWatch {
   #fingerprint: string | undefined;
 
   private constructor(source: KeytabSource, principal: string, fingerprint: string | undefined) {
-    this.#source = source;
+    this.#source = { fingerprint: shared(() => source.fingerprint()), read: shared(() => source.read()) };
     this.principal = principal;
     this.#fingerprint = fingerprint;
   }
@@ -68,9 +79,10 @@ export class KeytabWatch {
 
   /**
    * To be called before each use. Resolves with the new content when the file is another one than at the last call,
-   * the first one included only if it was not read before; rejects with {@link SpnegoError} 'credentials'.
+   * the first one included only if it was not read before; rejects with {@link SpnegoError} 'credentials'. Nothing is
+   * kept once the signal is aborted: what nobody waits for any more is found out by the next call.
    */
-  async follow(): Promise<Keytab | undefined> {
+  async follow(signal: AbortSignal): Promise<Keytab | undefined> {
     try {
       const fingerprint = await this.#source.fingerprint();
       if (fingerprint === this.#fingerprint) {
@@ -80,6 +92,7 @@ export class KeytabWatch {
       if (!keytab.principals.includes(this.principal)) {
         throw absentError(this.principal, keytab);
       }
+      signal.throwIfAborted();
       const isFirst = this.#fingerprint === undefined;
       this.#fingerprint = fingerprint;
       return isFirst ? undefined : keytab;

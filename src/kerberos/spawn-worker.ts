@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { errorCode } from '../observability/error-code.ts';
 import type { WorkerRequest } from './worker/protocol.ts';
 
 /** A running worker as its parent sees it. */
@@ -26,8 +27,6 @@ export type SpawnWorker = (
 
 /** The worker beside this file: `.ts` when the sources run, `.js` in the compiled package. */
 const WORKER = fileURLToPath(new URL(`./worker/worker${extname(import.meta.url)}`, import.meta.url));
-
-const codeOf = (error: Error): string => ('code' in error ? String(error.code) : error.name);
 
 const forkWorker = (environment: Readonly<Record<string, string>>): ChildProcess | Error => {
   try {
@@ -55,7 +54,7 @@ export const spawnWorker: SpawnWorker = (environment, listener) => {
   };
   const child = forkWorker(environment);
   if (child instanceof Error) {
-    setImmediate(ended, `it could not be started (${codeOf(child)})`);
+    setImmediate(ended, `it could not be started (${errorCode(child)})`);
     return { pid: undefined, send: () => {}, kill: () => {} };
   }
   child.on('message', (message) => {
@@ -68,7 +67,7 @@ export const spawnWorker: SpawnWorker = (environment, listener) => {
   });
   // Its other meaning, a failed kill, can't come to pass: nobody else may own a child of ours.
   child.on('error', (error) => {
-    ended(`it could not be started or talked to (${codeOf(error)})`);
+    ended(`it could not be started or talked to (${errorCode(error)})`);
   });
   child.once('disconnect', () => {
     // An exit follows as a rule and knows more; without one the worker is deaf and of no use.

@@ -39,23 +39,6 @@ describe('the keytab', () => {
     expect(events.map(({ type }) => type)).toEqual(['worker-started', 'step', 'step']);
   });
 
-  it('gets a new worker and new tickets when it changes', async () => {
-    const { ask, workers, keytab, caches, events } = await makeWorld();
-    ask();
-    await settle();
-    workers.last.answer('AAAA');
-    await settle();
-    keytab.replace();
-    const next = ask();
-    await settle();
-    expect(workers.started.map(({ killed }) => killed)).toEqual([true, false]);
-    expect(caches).toEqual(new Set(['FILE:/tickets/2']));
-    expect(events).toContainEqual({ type: 'keytab-changed', principals: keytab.principals });
-    workers.last.answer('BBBB');
-    await settle();
-    expect(next.result).toBe('BBBB');
-  });
-
   it('that no longer has the principal is refused, with those it has', async () => {
     const { ask, keytab, process: spnegoProcess } = await makeWorld();
     keytab.replace(['x@EXAMPLE.COM', 'y@EXAMPLE.COM']);
@@ -328,22 +311,5 @@ describe('close', () => {
     expectError(outcome, 'process', 'is closed');
     expect(removed).toBe(1);
     expect(workers.started).toEqual([]);
-  });
-});
-
-describe('a file system that hangs', () => {
-  it('fails the call in time and is not taken for a KDC', async () => {
-    const keytab = new FakeKeytab();
-    const { ask, clock, workers } = await makeWorld({ principal: PRINCIPAL, stepTimeoutMs: 1000 }, keytab);
-    keytab.hangs = true;
-    const outcome = ask();
-    await clock.advance(1000);
-    expectError(outcome, 'process', 'no Kerberos step could be started within 1000 ms');
-    keytab.hangs = false;
-    const next = ask();
-    await settle();
-    workers.last.answer('AAAA');
-    await settle();
-    expect(next.result).toBe('AAAA');
   });
 });

@@ -167,9 +167,33 @@ describe('negotiate', () => {
     expect(events).toEqual([
       { type: 'worker-started', pid: 1 },
       { type: 'step', service: 'HTTP@a', outcome: 'ok', durationMs: 7 },
-      { type: 'step', service: 'HTTP@b', outcome: 'gss', durationMs: 0 },
+      {
+        type: 'step',
+        service: 'HTTP@b',
+        outcome: 'gss',
+        durationMs: 0,
+        reason: `no SPNEGO token for HTTP@b as ${PRINCIPAL}: Something new`,
+      },
     ]);
     expect(inspect(events)).not.toContain('VE9LRU4');
+  });
+});
+
+describe('a failed step', () => {
+  it('is told of with its cause and the fix', async () => {
+    const { ask, workers, events } = await makeWorld();
+    ask();
+    await settle();
+    workers.last.refuse("Cannot contact any KDC for realm 'EXAMPLE.COM'");
+    await settle();
+    expect(events.at(-1)).toEqual({
+      type: 'step',
+      service: 'HTTP@nn.example.com',
+      outcome: 'kdc-unreachable',
+      durationMs: 0,
+      reason: expect.stringContaining("Cannot contact any KDC for realm 'EXAMPLE.COM'"),
+      fix: expect.stringContaining('krb5.conf: [realms] kdc'),
+    });
   });
 });
 
@@ -354,6 +378,44 @@ describe('a worker that breaks', () => {
     expect(workers.started).toHaveLength(2);
   });
 
+  it('that had been idle is replaced without its caller noticing, when its end is heard of too late', async () => {
+    const { ask, workers, caches, events } = await makeWorld();
+    ask();
+    await settle();
+    workers.last.answer('AAAA');
+    await settle();
+    const next = ask();
+    await settle();
+    workers.last.end('it was ended by SIGKILL');
+    await settle();
+    expect(workers.started).toHaveLength(2);
+    expect(caches).toEqual(new Set(['FILE:/tickets/2']));
+    workers.last.answer('BBBB');
+    await settle();
+    expect(next.result).toBe('BBBB');
+    expect(events).toContainEqual({
+      type: 'step-retried',
+      service: 'HTTP@nn.example.com',
+      reason: 'it was ended by SIGKILL',
+    });
+  });
+
+  it('in the place of one that had been idle is not replaced once more', async () => {
+    const { ask, workers } = await makeWorld();
+    ask();
+    await settle();
+    workers.last.answer('AAAA');
+    await settle();
+    const next = ask();
+    for (const reason of ['it was ended by SIGKILL', 'it was ended by SIGSEGV']) {
+      await settle();
+      workers.last.end(reason);
+    }
+    await settle();
+    expectError(next, 'process', 'SIGSEGV');
+    expect(workers.started).toHaveLength(2);
+  });
+
   it('again and again is started ever more slowly, and at full speed once it has answered', async () => {
     const { ask, workers, clock } = await makeWorld();
     const crash = async (): Promise<void> => {
@@ -378,9 +440,13 @@ describe('a worker that breaks', () => {
     workers.last.answer('AAAA');
     await settle();
     expect(fourth.result).toBe('AAAA');
-    await crash();
-    ask();
+    const fifth = ask();
+    await settle();
+    workers.last.end('it exited with code 1');
     await settle();
     expect(workers.started).toHaveLength(5);
+    workers.last.answer('BBBB');
+    await settle();
+    expect(fifth.result).toBe('BBBB');
   });
 });

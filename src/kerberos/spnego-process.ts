@@ -3,52 +3,29 @@ import { SpnegoError, type SpnegoInitiator } from '../hadoop/spnego.ts';
 import type { Secret } from '../observability/secret.ts';
 import { systemClock, type Clock } from '../time/clock.ts';
 import { classifyGssError } from './classify-gss-error.ts';
-import { keytabFile, type KeytabSource } from './keytab-file.ts';
+import { CredentialsHold } from './credentials-hold.ts';
+import { keytabFile } from './keytab-file.ts';
 import { KeytabWatch } from './keytab-watch.ts';
 import { assertKrb5ConfReadable } from './krb5-conf.ts';
 import { httpServiceName } from './service-host.ts';
-import { spawnWorker, type SpawnWorker } from './spawn-worker.ts';
+import { spawnWorker } from './spawn-worker.ts';
 import type { SpnegoProcessEvent } from './spnego-process-event.ts';
+import type { SpnegoProcessOptions } from './spnego-process-options.ts';
 import type { StepOutcome } from './spnego-worker.ts';
+import {
+  hungKeytabError,
+  notStartedError,
+  silentKdcError,
+  slowStepsError,
+  stepFailureError,
+  type StepFailure,
+} from './step-errors.ts';
 import { StepQueue } from './step-queue.ts';
-import { ticketsBelow, type MakeTickets } from './tickets.ts';
+import { ticketsBelow } from './tickets.ts';
 import { workerEnvironment } from './worker-environment.ts';
 import { WorkerSupply } from './worker-supply.ts';
 
-export interface SpnegoProcessOptions {
-  /** Path of an MIT keytab (format 0x0502). It is read again whenever it changes. */
-  readonly keytab: string;
-  /** `name[/instance]@REALM`, which must be in the keytab; its first entry when undefined. */
-  readonly principal?: string;
-  /** Path of krb5.conf, or several with colons between; MIT's default (/etc/krb5.conf) when undefined. */
-  readonly krb5Conf?: string;
-  /**
-   * Longest time for one step. MIT waits ten seconds for each silent KDC, once for the ticket-granting ticket and once
-   * for the service's; 40 s by default, so that one dead KDC before a healthy one is passed with room to spare.
-   */
-  readonly stepTimeoutMs?: number;
-  /** Longest time in the queue, by default as long as a step. */
-  readonly waitTimeoutMs?: number;
-  /** How many callers may wait. */
-  readonly queueLimit?: number;
-  /**
-   * How long a refusal of our credentials stands before the KDC is asked again with the same keytab: a burst of callers
-   * with a wrong key would lock the account (Active Directory does so after a few).
-   */
-  readonly credentialsHoldMs?: number;
-  /** The directory for the private directories with tickets; the system's temporary one by default. */
-  readonly ticketsParent?: string;
-  /** Surroundings to pass a few harmless variables from (PATH, LD_LIBRARY_PATH, TZ, KRB5_TRACE); none by default. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
-  readonly clock?: Clock;
-  readonly onEvent?: (event: SpnegoProcessEvent) => void;
-  /** The ways to the outside, for tests. */
-  readonly adapters?: {
-    readonly spawnWorker?: SpawnWorker;
-    readonly keytabSource?: KeytabSource;
-    readonly makeTickets?: MakeTickets;
-  };
-}
+export type { SpnegoProcessOptions } from './spnego-process-options.ts';
 
 /** SPNEGO tokens of one principal, made in a child process of its own. */
 export interface SpnegoProcess extends SpnegoInitiator, AsyncDisposable {
@@ -65,23 +42,32 @@ const DEFAULT_STEP_TIMEOUT_MS = 40_000;
 const DEFAULT_QUEUE_LIMIT = 1000;
 const DEFAULT_CREDENTIALS_HOLD_MS = 10_000;
 
-type Refusal = Extract<StepOutcome, { type: 'refused' }>;
+/** What one caller's turn is at: after its deadline it must touch nothing any more, since the next turn has begun. */
+interface Turn {
+  readonly service: string;
+  readonly signal: AbortSignal;
+  at: 'keytab' | 'worker' | 'step';
+}
 
 class ChildSpnegoProcess implements SpnegoProcess {
   readonly principal: string;
   readonly #clock: Clock;
   readonly #krb5Conf: string | undefined;
   readonly #stepTimeoutMs: number;
-  readonly #credentialsHoldMs: number;
+  readonly #keytabPath: string;
+  readonly #hold: CredentialsHold;
   readonly #onEvent: (event: SpnegoProcessEvent) => void;
   readonly #queue: StepQueue;
   readonly #supply: WorkerSupply;
   readonly #keytab: KeytabWatch;
   readonly #closing = new AbortController();
+  #turn: Turn | undefined;
   #discardWanted = false;
-  /** Whether the present try got as far as the worker. */
-  #stepBegan = false;
-  #credentialsRefused: { readonly error: SpnegoError; readonly until: number } | undefined;
+  /** Whether the tickets were had with the keytab before: good until they end, since the KDC signed them, not the key. */
+  #ticketsPredateKeytab = false;
+  /** Whether these tickets gave a token, and no refusal of them came since. */
+  #ticketsWork = false;
+  #keytabProblemTold: string | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: SpnegoProcessOptions, keytab: KeytabWatch) {
@@ -90,12 +76,18 @@ class ChildSpnegoProcess implements SpnegoProcess {
     this.#clock = options.clock ?? systemClock;
     this.#krb5Conf = options.krb5Conf;
     this.#stepTimeoutMs = options.stepTimeoutMs ?? DEFAULT_STEP_TIMEOUT_MS;
-    this.#credentialsHoldMs = options.credentialsHoldMs ?? DEFAULT_CREDENTIALS_HOLD_MS;
+    const waitTimeoutMs = options.waitTimeoutMs ?? this.#stepTimeoutMs;
+    this.#keytabPath = options.keytab;
+    this.#hold = new CredentialsHold(this.#clock, options.credentialsHoldMs ?? DEFAULT_CREDENTIALS_HOLD_MS);
     this.#onEvent = options.onEvent ?? (() => {});
     this.#queue = new StepQueue({
       clock: this.#clock,
       limit: options.queueLimit ?? DEFAULT_QUEUE_LIMIT,
-      waitTimeoutMs: options.waitTimeoutMs ?? this.#stepTimeoutMs,
+      waitTimeoutMs,
+      waitTimeoutError: () =>
+        this.#turn?.at === 'keytab'
+          ? hungKeytabError(this.#keytabPath, waitTimeoutMs)
+          : slowStepsError(waitTimeoutMs),
     });
     this.#supply = new WorkerSupply({
       clock: this.#clock,
@@ -119,7 +111,7 @@ class ChildSpnegoProcess implements SpnegoProcess {
 
   discardTickets(): void {
     this.#discardWanted = true;
-    this.#credentialsRefused = undefined;
+    this.#hold.lift();
   }
 
   async close(): Promise<void> {
@@ -138,117 +130,167 @@ class ChildSpnegoProcess implements SpnegoProcess {
 
   async #measured(service: string): Promise<Secret<string>> {
     const startedAt = this.#clock.now();
-    const done = (outcome: 'ok' | SpnegoError['failure']): void => {
-      this.#onEvent({ type: 'step', service, outcome, durationMs: this.#clock.now() - startedAt });
+    const done = (
+      outcome: 'ok' | SpnegoError['failure'],
+      why: { reason?: string; fix?: string } = {},
+    ): void => {
+      this.#onEvent({ type: 'step', service, outcome, durationMs: this.#clock.now() - startedAt, ...why });
     };
     try {
-      const spnegoToken = await this.#twoTries(service);
+      const spnegoToken = await this.#inTime(service);
       done('ok');
       return spnegoToken;
     } catch (error) {
-      done(error instanceof SpnegoError ? error.failure : 'process');
+      if (error instanceof SpnegoError) {
+        const { failure, fix, message: reason } = error;
+        done(failure, fix === undefined ? { reason } : { reason, fix });
+      } else {
+        done('process', { reason: 'unforeseen error' });
+      }
       throw error;
     }
   }
 
-  async #twoTries(service: string): Promise<Secret<string>> {
-    const first = await this.#try(service);
+  /** One caller's turn with its deadline. Rejects with {@link SpnegoError}. */
+  async #inTime(service: string): Promise<Secret<string>> {
+    const decided = new AbortController();
+    const signal = AbortSignal.any([decided.signal, this.#closing.signal]);
+    const turn: Turn = { service, signal, at: 'keytab' };
+    this.#turn = turn;
+    const timedOut = this.#clock.sleep(this.#stepTimeoutMs, signal).then(() => 'timed-out' as const);
+    try {
+      const spnegoToken = await Promise.race([this.#twoTries(turn), timedOut]);
+      if (spnegoToken === 'timed-out') {
+        throw this.#timeOutError(turn);
+      }
+      return spnegoToken;
+    } finally {
+      decided.abort();
+      this.#turn = undefined;
+    }
+  }
+
+  async #twoTries(turn: Turn): Promise<Secret<string>> {
+    const first = await this.#step(turn);
     if (first.type === 'token') {
       return first.spnegoToken;
     }
-    if (!(await this.#mayRetry(first))) {
-      throw this.#refusalError(service, first);
+    if (!(await this.#mayRetry(first, turn))) {
+      throw this.#failureError(first, turn);
     }
-    this.#onEvent({ type: 'step-retried', service, reason: first.message });
-    const second = await this.#try(service);
+    const reason = first.type === 'refused' ? first.message : first.reason;
+    this.#onEvent({ type: 'step-retried', service: turn.service, reason });
+    const second = await this.#step(turn);
     if (second.type === 'token') {
       return second.spnegoToken;
     }
-    throw this.#refusalError(service, second);
+    throw this.#failureError(second, turn);
   }
 
-  async #mayRetry(refusal: Refusal): Promise<boolean> {
-    const { retry } = classifyGssError(refusal.message);
+  async #mayRetry(failure: StepFailure & { readonly workerIsNew: boolean }, turn: Turn): Promise<boolean> {
+    if (failure.type === 'ended') {
+      // One that had been idle may have been gone before we asked it; a new one that ends would only end again.
+      return !failure.workerIsNew;
+    }
+    const { retry } = classifyGssError(failure.message);
     if (retry === 'fresh-tickets') {
       this.#discardWanted = true;
       return true;
     }
-    // The keytab may have been put in place between our look at it and libkrb5's.
-    return retry === 'same' || (retry === 'changed-keytab' && (await this.#keytab.hasChanged()));
-  }
-
-  /** One step with a deadline of its own. Resolves with what GSS said, rejects with {@link SpnegoError}. */
-  async #try(service: string): Promise<Exclude<StepOutcome, { type: 'ended' }>> {
-    const decided = new AbortController();
-    const signal = AbortSignal.any([decided.signal, this.#closing.signal]);
-    this.#stepBegan = false;
-    const timedOut = this.#clock.sleep(this.#stepTimeoutMs, signal).then(() => 'timed-out' as const);
-    try {
-      const outcome = await Promise.race([this.#step(service, signal), timedOut]);
-      if (outcome === 'timed-out') {
-        throw this.#timeOutError(service);
-      }
-      if (outcome.type === 'ended') {
-        throw new SpnegoError('process', `the Kerberos child process is gone: ${outcome.reason}`, {
-          fix: 'The next call starts another one. If this goes on: libgssapi-krb5-2 must be installed, and memory and process limits must leave room for a second Node process',
-        });
-      }
-      this.#supply.answered();
-      return outcome;
-    } finally {
-      decided.abort();
+    if (retry !== 'changed-keytab') {
+      return retry === 'same';
     }
-  }
-
-  async #step(service: string, signal: AbortSignal): Promise<StepOutcome> {
-    const change = await this.#keytab.follow();
-    if (change !== undefined) {
-      this.#onEvent({ type: 'keytab-changed', principals: change.principals });
-      this.#credentialsRefused = undefined;
+    if (this.#ticketsPredateKeytab) {
       this.#discardWanted = true;
+      return true;
     }
-    const held = this.#credentialsRefused;
-    if (held !== undefined && this.#clock.now() < held.until) {
-      throw held.error;
-    }
+    // The keytab may have been put in place between our look at it and libkrb5's.
+    turn.at = 'keytab';
+    const hasChanged = await this.#keytab.hasChanged();
+    turn.signal.throwIfAborted();
+    this.#discardWanted ||= hasChanged;
+    return hasChanged;
+  }
+
+  /** Everything after an `await` in here may come too late: then it throws before it changes anything. */
+  async #step(turn: Turn): Promise<StepOutcome & { readonly workerIsNew: boolean }> {
+    const { service, signal } = turn;
+    turn.at = 'keytab';
+    await this.#followKeytab(signal);
+    turn.at = 'worker';
+    this.#hold.throwIfHeld();
     if (this.#discardWanted) {
       this.#discardWanted = false;
-      await this.#supply.discard('its tickets are discarded');
+      this.#ticketsPredateKeytab = false;
+      this.#ticketsWork = false;
       this.#onEvent({ type: 'tickets-discarded' });
+      await this.#supply.discard('its tickets are discarded');
+      signal.throwIfAborted();
     }
     if (this.#krb5Conf !== undefined) {
       await assertKrb5ConfReadable(this.#krb5Conf);
+      signal.throwIfAborted();
     }
-    const worker = await this.#supply.get(signal);
+    const { worker, isNew } = await this.#supply.get(signal);
     signal.throwIfAborted();
-    this.#stepBegan = true;
-    return worker.step(service, this.principal);
-  }
-
-  #timeOutError(service: string): SpnegoError {
-    if (this.#stepBegan) {
-      this.#supply.kill('a step took too long');
+    turn.at = 'step';
+    const outcome = await worker.step(service, this.principal);
+    signal.throwIfAborted();
+    if (outcome.type !== 'ended') {
+      this.#supply.answered();
     }
-    return !this.#stepBegan
-      ? new SpnegoError('process', `no Kerberos step could be started within ${this.#stepTimeoutMs} ms`, {
-          fix: 'See whether the file systems with the keytab and the tickets answer',
-        })
-      : new SpnegoError(
-          'kdc-unreachable',
-          `no SPNEGO token for ${service} within ${this.#stepTimeoutMs} ms: a KDC does not answer`,
-          { fix: 'Check that the KDCs listed in krb5.conf answer on TCP, and take out those that do not' },
-        );
+    if (outcome.type === 'token') {
+      this.#ticketsWork = true;
+      this.#hold.lift();
+    } else if (outcome.type === 'refused' && classifyGssError(outcome.message).failure === 'credentials') {
+      this.#ticketsWork = false;
+    }
+    return { ...outcome, workerIsNew: isNew };
   }
 
-  #refusalError(service: string, { message }: Refusal): SpnegoError {
-    const { failure, fix } = classifyGssError(message);
-    const error = new SpnegoError(
-      failure,
-      `no SPNEGO token for ${service} as ${this.principal}: ${message}`,
-      fix === undefined ? {} : { fix },
-    );
-    if (failure === 'credentials') {
-      this.#credentialsRefused = { error, until: this.#clock.now() + this.#credentialsHoldMs };
+  /** Good tickets are kept whatever becomes of the keytab: a wrong export must not stop us while they last. */
+  async #followKeytab(signal: AbortSignal): Promise<void> {
+    try {
+      const change = await this.#keytab.follow(signal);
+      signal.throwIfAborted();
+      this.#keytabProblemTold = undefined;
+      if (change === undefined) {
+        return;
+      }
+      this.#onEvent({ type: 'keytab-changed', principals: change.principals });
+      if (this.#hold.refused) {
+        this.#hold.lift();
+        this.#discardWanted = true;
+      } else {
+        this.#ticketsPredateKeytab = this.#ticketsWork;
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      const ticketsWillDo = this.#ticketsWork && this.#supply.keepsTickets && !this.#discardWanted;
+      if (!ticketsWillDo || !(error instanceof SpnegoError)) {
+        throw error;
+      }
+      if (this.#keytabProblemTold !== error.message) {
+        this.#keytabProblemTold = error.message;
+        this.#onEvent({ type: 'keytab-unusable', reason: error.message, fix: error.fix });
+      }
+    }
+  }
+
+  #timeOutError({ service, at }: Turn): SpnegoError {
+    if (at === 'step') {
+      this.#supply.kill('a step took too long');
+      return silentKdcError(service, this.#stepTimeoutMs);
+    }
+    return at === 'keytab'
+      ? hungKeytabError(this.#keytabPath, this.#stepTimeoutMs)
+      : notStartedError(this.#stepTimeoutMs);
+  }
+
+  #failureError(outcome: StepFailure, { service }: Turn): SpnegoError {
+    const error = stepFailureError(outcome, service, this.principal);
+    if (error.failure === 'credentials') {
+      this.#hold.refuse(error);
     }
     return error;
   }

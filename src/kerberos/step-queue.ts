@@ -7,6 +7,8 @@ export interface StepQueueOptions {
   readonly limit: number;
   /** How long one waits for its turn. */
   readonly waitTimeoutMs: number;
+  /** What one is told who waited too long: the task under way knows what holds it up. */
+  readonly waitTimeoutError: () => SpnegoError;
 }
 
 interface Waiter {
@@ -116,18 +118,12 @@ export class StepQueue {
   }
 
   async #waitAtMost(signal: AbortSignal, leave: (reason: SpnegoError) => void): Promise<void> {
-    const { clock, waitTimeoutMs } = this.#options;
+    const { clock, waitTimeoutError, waitTimeoutMs } = this.#options;
     try {
       await clock.sleep(waitTimeoutMs, signal);
     } catch {
       return; // its turn came, or it left
     }
-    leave(
-      new SpnegoError(
-        'kdc-unreachable',
-        `no Kerberos step could begin within ${waitTimeoutMs} ms: those before it take too long`,
-        { fix: 'Check that the KDCs listed in krb5.conf answer, and take out those that do not' },
-      ),
-    );
+    leave(waitTimeoutError());
   }
 }

@@ -33,18 +33,27 @@ export class WorkerSupply {
   #crashesInARow = 0;
   #crashedAt = 0;
   #ticketsAreSuspect = false;
+  readonly #removals = new Set<Promise<void>>();
 
   constructor(options: WorkerSupplyOptions) {
     this.#options = options;
   }
 
-  /** The worker, or a new one. Rejects with the signal's reason or with what `makeTickets` rejects with. */
-  async get(signal: AbortSignal): Promise<SpnegoWorker> {
+  /** Whether the next worker goes on with the tickets of this one, or of the last one. */
+  get keepsTickets(): boolean {
+    return this.#tickets !== undefined && !this.#ticketsAreSuspect && this.#worker?.usable !== false;
+  }
+
+  /**
+   * The worker, or a new one. When the signal is aborted meanwhile it leaves everything to the next caller. Rejects
+   * with the signal's reason or with what `makeTickets` rejects with.
+   */
+  async get(signal: AbortSignal): Promise<{ readonly worker: SpnegoWorker; readonly isNew: boolean }> {
     if (this.#worker?.usable === false) {
       this.#crashed(this.#worker);
     }
     if (this.#worker !== undefined) {
-      return this.#worker;
+      return { worker: this.#worker, isNew: false };
     }
     const { clock, environment, makeTickets, spawnWorker, onEvent } = this.#options;
     const delayMs = this.#crashedAt + respawnDelayMs(this.#crashesInARow) - clock.now();
@@ -53,6 +62,7 @@ export class WorkerSupply {
     }
     if (this.#ticketsAreSuspect) {
       await this.#removeTickets();
+      signal.throwIfAborted();
     }
     const tickets = this.#tickets ?? (await makeTickets());
     if (signal.aborted) {
@@ -64,7 +74,7 @@ export class WorkerSupply {
     this.#worker = worker;
     onEvent({ type: 'worker-started', pid: worker.pid });
     void this.#follow(worker);
-    return worker;
+    return { worker, isNew: true };
   }
 
   /** The worker answered, so the crashes before were not the start of a row. */
@@ -80,21 +90,15 @@ export class WorkerSupply {
     return worker;
   }
 
-  /** Ends the worker and removes its tickets. */
+  /** Ends the worker and removes its tickets. Both are out of reach at once: who comes meanwhile gets new ones. */
   async discard(reason: string): Promise<void> {
     const worker = this.kill(reason);
-    if (worker !== undefined) {
-      // It could still write into the directory while that is being removed.
-      const waited = new AbortController();
-      const timeout = this.#options.clock.sleep(KILL_TIMEOUT_MS, waited.signal).catch(() => {});
-      await Promise.race([worker.ended, timeout]);
-      waited.abort();
-    }
-    await this.#removeTickets();
+    await this.#removeTickets(worker);
   }
 
   async close(): Promise<void> {
     await this.discard('it is closed');
+    await Promise.all(this.#removals);
   }
 
   async #follow(worker: SpnegoWorker): Promise<void> {
@@ -113,13 +117,25 @@ export class WorkerSupply {
     this.#ticketsAreSuspect = true;
   }
 
-  async #removeTickets(): Promise<void> {
+  /** Not before the worker has ended, which could still write into the directory while that is being removed. */
+  async #removeTickets(worker?: SpnegoWorker): Promise<void> {
     const tickets = this.#tickets;
     this.#tickets = undefined;
     this.#ticketsAreSuspect = false;
-    if (tickets !== undefined) {
-      await this.#remove(tickets);
-    }
+    const removal = (async () => {
+      if (worker !== undefined) {
+        const waited = new AbortController();
+        const timeout = this.#options.clock.sleep(KILL_TIMEOUT_MS, waited.signal).catch(() => {});
+        await Promise.race([worker.ended, timeout]);
+        waited.abort();
+      }
+      if (tickets !== undefined) {
+        await this.#remove(tickets);
+      }
+    })();
+    this.#removals.add(removal);
+    await removal;
+    this.#removals.delete(removal);
   }
 
   async #remove(tickets: Tickets): Promise<void> {

@@ -157,14 +157,48 @@ describe('reviewServiceAccountToken', () => {
   });
 
   it.each([
-    ['with a reason', { authenticated: false, error: 'expired' }, 'expired'],
+    [
+      'with a reason',
+      { authenticated: false, error: 'service account token has expired' },
+      'service account token has expired',
+    ],
     ['without a reason', { authenticated: false }, 'no reason given'],
     ['by saying nothing', { user: {} }, 'no reason given'],
-    ['quoting the token', { error: `bad ${SEKRIT}!` }, 'bad [redacted]!'],
-    ['at length', { error: 'x'.repeat(5000) }, 'x'.repeat(300)],
+    [
+      'quoting the token',
+      { error: `token issuer "${SEKRIT}" is invalid` },
+      'token issuer "[redacted]" is invalid',
+    ],
+    [
+      'at length',
+      { error: `serviceaccounts "${'x'.repeat(5000)}" not found` },
+      `serviceaccounts "${'x'.repeat(283)}`,
+    ],
   ])('is told no %s', async (_, status, error) => {
     answer = reply(201, { kind: 'TokenReview', status });
     expect(await review()).toEqual({ authenticated: false, error });
+  });
+
+  it('is no "no" when the API server could not look', async () => {
+    // As kube-apiserver 1.36 says it when it is cut off from etcd.
+    const error = `[invalid bearer token, Get "https://127.0.0.1:6443/${SEKRIT}": context deadline exceeded]`;
+    answer = reply(201, { kind: 'TokenReview', status: { user: {}, error } });
+    const failure = await failureOf(review());
+    expect(failure).toMatchObject({
+      code: 'bad-reply',
+      message: expect.stringContaining('context deadline exceeded'),
+    });
+    expect(failure.message).not.toContain(SEKRIT);
+    // That there is an answer is all that readiness asks for; an unknown webhook must not take us out of service.
+    await expect(api.checkReady()).resolves.toBeUndefined();
+  });
+
+  it('does not garble the reason when what was sent is a letter', async () => {
+    answer = reply(201, { kind: 'TokenReview', status: { error: 'invalid bearer token' } });
+    expect(await api.reviewServiceAccountToken(new Secret('a'), ['kerbridge'])).toEqual({
+      authenticated: false,
+      error: 'invalid bearer token',
+    });
   });
 
   it('gives empty lists for what the API server left out', async () => {

@@ -8,7 +8,7 @@ import {
 import type { GetPod, ReviewServiceAccountToken } from '../authentication/kubernetes-access.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
 import { type KubeConfigSource, loadKubeConfig } from './load-kube-config.ts';
-import { isPodNotFound, readPod, readTokenReview } from './read-reply.ts';
+import { isPodNotFound, readPod, readTokenReview, readTokenReviewAnswer } from './read-reply.ts';
 import { Transport } from './transport.ts';
 
 export const DEFAULT_TIMEOUT_MS = 5_000;
@@ -104,7 +104,7 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
     const review = await call(what, signal, (callOptions) =>
       authenticationApi.createTokenReview({ body }, callOptions),
     );
-    readTokenReview(review, '');
+    readTokenReviewAnswer(review);
   };
 
   return {

@@ -85,6 +85,21 @@ describe('loadKubeConfig from a file', () => {
     ['a server that is no URL', withServer('api.example.com'), undefined, /no URL/],
     ['plain HTTP', withServer('http://api.example.com'), undefined, /not https/],
     ['another protocol', withServer('ftp://api.example.com'), undefined, /not https/],
+    ['another protocol on loopback', withoutVerification('ftp://127.0.0.1'), undefined, /not https/],
+    ...[
+      'https://api.example.com:6443',
+      'http://api.example.com',
+      'https://10.0.0.1',
+      'https://localhost.example.com',
+      'https://127.0.0.1.example.com',
+      'https://127.0.0.1@example.com',
+      'https://[::2]',
+    ].map((server): [string, object, undefined, RegExp] => [
+      `any certificate of ${server}`,
+      withoutVerification(server),
+      undefined,
+      /insecure-skip-tls-verify/,
+    ]),
   ])('refuses %s and names the fix', async (_, content, context, message) => {
     const kubeconfig = await write(content);
     const load = () => loadKubeConfig(context === undefined ? { kubeconfig } : { kubeconfig, context });
@@ -92,6 +107,14 @@ describe('loadKubeConfig from a file', () => {
     expect(load).toThrow(expect.objectContaining({ code: 'configuration', fix: expect.any(String) }));
     expect(load).not.toThrow(/sekrit/);
   });
+
+  it.each(['https://127.0.0.1:6443', 'https://localhost:6443', 'https://[::1]:6443', 'http://127.0.0.9'])(
+    'takes any certificate of %s, on loopback',
+    async (server) => {
+      const kubeconfig = await write(withoutVerification(server));
+      expect(loadKubeConfig({ kubeconfig }).getCurrentCluster()?.server).toBe(server);
+    },
+  );
 
   it('refuses a file that is not there', () => {
     expect(() => loadKubeConfig({ kubeconfig: join(folder, 'missing') })).toThrow(
@@ -133,4 +156,9 @@ describe('loadKubeConfig in a pod', () => {
 
 function withServer(server: string): object {
   return { ...KUBECONFIG, clusters: [{ name: 'c', cluster: { server } }] };
+}
+
+function withoutVerification(server: string): object {
+  const cluster = { server, 'insecure-skip-tls-verify': true };
+  return { ...KUBECONFIG, clusters: [{ name: 'c', cluster }] };
 }

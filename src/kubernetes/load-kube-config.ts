@@ -53,13 +53,26 @@ export function loadKubeConfig(source: KubeConfigSource): KubeConfig {
       'correct clusters[].cluster.server',
     );
   }
-  if (new URL(cluster.server).protocol !== 'https:' && !cluster.skipTLSVerify) {
+  const { protocol, hostname } = new URL(cluster.server);
+  // Whoever answers in the API server's place would decide who everybody is.
+  if (cluster.skipTLSVerify && !isLoopback(hostname)) {
+    throw configurationError(
+      `${origin}: insecure-skip-tls-verify: true trusts whoever answers for ${hostname} to say who a pod is`,
+      'remove it and set certificate-authority or certificate-authority-data; it is for loopback only',
+    );
+  }
+  if (protocol !== 'https:' && (protocol !== 'http:' || !cluster.skipTLSVerify)) {
     throw configurationError(
       `${origin}: the cluster's server is not https, and would see every token in clear`,
       'use https; for a test on loopback set insecure-skip-tls-verify: true',
     );
   }
   return kubeConfig;
+}
+
+/** Of a URL, which has IPv4 in dotted form whatever was written, and IPv6 in brackets. */
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 }
 
 function loadInCluster({ mountRoot = '' }: KubeConfigSource): KubeConfig {

@@ -1,6 +1,7 @@
 import type { V1Pod, V1TokenReview } from '@kubernetes/client-node';
 import type { PodView, ServiceAccountTokenReview } from '../authentication/kubernetes-access.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
+import { isPlainRefusal } from './token-review-refusal.ts';
 
 /*
  * From client-node's objects to ours. Their types say what a Kubernetes API should send, not what came over the wire,
@@ -9,8 +10,17 @@ import { KubernetesApiError } from './kubernetes-api-error.ts';
 
 const MAX_ERROR_LENGTH = 300;
 
-/** `sent` is the token that was asked about: an authenticator webhook may quote it in its error. */
-export function readTokenReview(review: V1TokenReview, sent: string): ServiceAccountTokenReview {
+/** Shorter than any service-account token: to replace a word like `a` would only garble the text. */
+const MIN_QUOTED_LENGTH = 16;
+
+interface TokenReviewAnswer {
+  readonly status: object;
+  readonly authenticated: boolean;
+  readonly error: string;
+}
+
+/** That the API server answered, whatever it said. Throws KubernetesApiError `bad-reply` for anything else. */
+export function readTokenReviewAnswer(review: V1TokenReview): TokenReviewAnswer {
   const status: unknown = fieldOf(review, 'status');
   const authenticated = fieldOf(status, 'authenticated') ?? false;
   const error = fieldOf(status, 'error') ?? '';
@@ -22,9 +32,22 @@ export function readTokenReview(review: V1TokenReview, sent: string): ServiceAcc
   ) {
     throw badReply('a TokenReview without a status');
   }
+  return { status, authenticated, error };
+}
+
+/**
+ * `sent` is the token that was asked about: an authenticator webhook may quote it in its error. An error that is more
+ * than a plain refusal is no answer: to take it for a "no" would turn a pod away for an outage of etcd.
+ */
+export function readTokenReview(review: V1TokenReview, sent: string): ServiceAccountTokenReview {
+  const { status, authenticated, error } = readTokenReviewAnswer(review);
   if (!authenticated) {
-    const text = sent === '' ? error : error.replaceAll(sent, '[redacted]');
-    return { authenticated: false, error: text === '' ? 'no reason given' : text.slice(0, MAX_ERROR_LENGTH) };
+    const whole = sent.length < MIN_QUOTED_LENGTH ? error : error.replaceAll(sent, '[redacted]');
+    const text = whole.slice(0, MAX_ERROR_LENGTH);
+    if (error !== '' && !isPlainRefusal(error)) {
+      throw badReply(`a TokenReview that could not be decided: ${text}`);
+    }
+    return { authenticated: false, error: error === '' ? 'no reason given' : text };
   }
   // "Error indicates that the token couldn't be checked" (authentication.k8s.io/v1): that is no yes.
   if (error !== '') throw badReply('a TokenReview that says yes and has an error');

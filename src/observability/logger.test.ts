@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../../test/fakes/fake-clock.ts';
@@ -18,6 +18,9 @@ function start(level: LogLevel = 'debug') {
 
 const JWT = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.c2lnbmF0dXJlLWh1bnRlcjI';
 const URL_STRING = 'JAAFYWxpY2UJa2VyYnJpZGdlAIoBogSLfHuKAaIomAB7ji3_AhQKEeE8c0-L9jjWWMhDu7qk6mC-tRJXRUJI';
+/** 120 characters with slashes, and the 44 of an HMAC-SHA256. */
+const BASE64 = Buffer.from(Array.from({ length: 90 }, (_, at) => (at * 37) % 256)).toString('base64');
+const SIGNATURE = createHmac('sha256', 'key').update('value').digest('base64');
 const PEM = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 
 /** Each with the piece that must not be seen. */
@@ -43,6 +46,13 @@ const SECRETS: readonly (readonly [string, LogFields, string])[] = [
   ['a token in a URL', { url: 'http://nn/webhdfs/v1/?op=RENEW&token=hunter2' }, 'hunter2'],
   ['a delegation parameter', { url: 'http://nn/webhdfs/v1/?delegation=hunter2&op=x' }, 'hunter2'],
   ['an encoded Hadoop token', { detail: `cannot read ${URL_STRING}` }, URL_STRING.slice(10, 40)],
+  ['an encoded Hadoop token behind a slash', { detail: `at /${URL_STRING}` }, URL_STRING.slice(10, 40)],
+  ['an encoded Hadoop token behind an equals sign', { detail: `x=${URL_STRING}` }, URL_STRING.slice(10, 40)],
+  ['a long run of base64 in a path', { detail: `/a/b/${BASE64}/c` }, BASE64.slice(40, 80)],
+  ['a long run of base64 behind an equals sign', { detail: `ticket=${BASE64}` }, BASE64.slice(40, 80)],
+  ['the signature of a cookie', { detail: `t=kerberos&e=1&s=${SIGNATURE}` }, SIGNATURE.slice(0, 20)],
+  ['a bare signature of a cookie', { detail: `s=${SIGNATURE}` }, SIGNATURE.slice(0, 20)],
+  ['a signature without digits', { detail: '"s=abcdefghijklmnopqrstuvwxyza="' }, 'abcdefgh'],
   ['a private key', { detail: PEM }, PEM.split('\n')[1] ?? ''],
   ['an object of a class', { value: new Map([['k', 'hunter2']]) }, 'hunter2'],
   [
@@ -123,10 +133,42 @@ describe('the logger', () => {
     'file:///app/src/http-api/credentials-route.ts:12:34',
     'spark-1234567890abcdef1234567890abcdef-exec-17-of-a-long-name-0001',
     'kerbridge/host1.example.com@EXAMPLE.COM',
+    '/var/lib/kubelet/pods/fa758c46-8327-4c05-aa40-27d3d4959873/volumes/kubernetes.io~projected/kerbridge-token',
+    'https://nn1.example.com:9871/webhdfs/v1/?op=GETDELEGATIONTOKEN&doas=alice&renewer=kerbridge',
+    'columns=8 s=short',
   ])('leaves %j readable', (text) => {
     const { logger, lines } = start();
     logger.info('x', { text });
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ text });
+  });
+
+  it.each([
+    ['next line', '\u0085'],
+    ['control sequence introducer', '\u009b'],
+    ['line separator', '\u2028'],
+    ['right-to-left override', '\u202e'],
+    ['zero-width space', '\u200b'],
+    ['byte order mark', '\ufeff'],
+    ['DEL', '\u007f'],
+    ['escape', '\u001b'],
+    ['carriage return', '\r'],
+    ['NUL', '\0'],
+    ['letter of another script', '\u0430'],
+    ['lone surrogate', '\ud800'],
+  ])('shows a %s as its number, in every text', (_name, character) => {
+    const { logger, lines } = start();
+    const text = `a${character}b`;
+    logger.warn(text, { text, list: [text], deep: { [text]: text }, error: new Error(text) });
+    const line = lines[0] ?? '';
+    expect(line).toMatch(/^[\x20-\x7E]+\n$/);
+    const shown = `a\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}b`;
+    expect(JSON.parse(line)).toMatchObject({
+      message: shown,
+      text: shown,
+      list: [shown],
+      deep: { [shown]: shown },
+      error: { message: shown, stack: expect.stringContaining(shown) },
+    });
   });
 
   it('writes of an error its name, message, code, stack and causes', () => {

@@ -7,6 +7,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 export interface Metrics {
   readonly registry: Registry;
   readonly httpRequests: Counter<'route' | 'method' | 'status'>;
+  readonly requestsRefused: Counter<'reason'>;
   readonly httpRequestDuration: Histogram<'route' | 'method'>;
   readonly authentications: Counter<'outcome' | 'reason'>;
   readonly identifications: Counter<'outcome' | 'reason'>;
@@ -44,6 +45,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
       labelNames: ['route', 'method', 'status'],
       registers,
     }),
+    requestsRefused: new Counter({
+      name: 'kerbridge_requests_refused_total',
+      help: 'Requests and connections turned away by a limit, or that could not be read, by reason',
+      labelNames: ['reason'],
+      registers,
+    }),
     httpRequestDuration: new Histogram({
       name: 'kerbridge_http_request_duration_seconds',
       help: 'Time from the first byte of a request to the end of its answer',
@@ -65,7 +72,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     }),
     credentials: new Counter({
       name: 'kerbridge_credentials_total',
-      help: 'Requests of identified users by outcome: issued, unknown-cluster, unknown-kind, internal or the failure',
+      help: 'Requests of identified users by outcome: issued, unknown-cluster, unknown-kind, nothing-issued, internal or the failure',
       labelNames: ['outcome'],
       registers,
     }),

@@ -47,8 +47,12 @@ const SECRET_TEXTS: readonly { readonly pattern: RegExp; readonly replacement: s
   { pattern: /(hadoop\.auth\s*=\s*)(?:"[^"]*"?|[^\s;,]+)/gi, replacement: `$1${REDACTED}` },
   { pattern: /([?&](?:token|delegation)=)[^&\s"']+/gi, replacement: `$1${REDACTED}` },
   { pattern: /\beyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?/g, replacement: REDACTED },
+  // The signature of a `hadoop.auth` cookie, wherever the rest of it has gone.
+  { pattern: /(?<!\w)(s=)[\w+/-]{20,}={0,2}/g, replacement: `$1${REDACTED}` },
   {
-    pattern: /(?<![\w+/=-])(?=[\w+/-]*[A-Z])(?=[\w+/-]*[a-z])(?=[\w+/-]*\d)[\w+-]{24}[\w+/-]{16,}={0,2}/g,
+    // The first lookahead keeps the others from being tried at every slash of a long path.
+    pattern:
+      /(?<![\w+-])(?=[\w+-]{24})(?=[\w+/-]{0,200}[A-Z])(?=[\w+/-]{0,200}[a-z])(?=[\w+/-]{0,200}\d)[\w+/-]{40,}={0,2}/g,
     replacement: REDACTED,
   },
 ];
@@ -61,9 +65,23 @@ export function redactFields(fields: Readonly<Record<string, unknown>>): Record<
   return redactObject(fields, 0, new Set());
 }
 
+/** Redacted, bounded, and in printable ASCII. */
 export function redactText(text: string): string {
-  const bounded = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
-  return SECRET_TEXTS.reduce((rest, { pattern, replacement }) => rest.replace(pattern, replacement), bounded);
+  const bounded = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
+  return escapeText(
+    SECRET_TEXTS.reduce((rest, { pattern, replacement }) => rest.replace(pattern, replacement), bounded),
+  );
+}
+
+/**
+ * JSON lets DEL, the C1 controls, line separators and direction marks through, with which a name could forge a line or
+ * turn it round on a terminal. Line breaks and tabs stay (stack traces have them): JSON escapes those.
+ */
+function escapeText(text: string): string {
+  return text.replaceAll(
+    /[^\x20-\x7E\n\t]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function redactValue(value: unknown, depth: number, seen: ReadonlySet<object>): unknown {
@@ -104,7 +122,7 @@ function redactObject(fields: object, depth: number, seen: ReadonlySet<object>):
   const redacted: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields).slice(0, MAX_ENTRIES)) {
     if (value === undefined) continue;
-    redacted[name] = SECRET_FIELDS.has(name.toLowerCase().replaceAll(/[-_]/g, ''))
+    redacted[escapeText(name)] = SECRET_FIELDS.has(name.toLowerCase().replaceAll(/[-_]/g, ''))
       ? REDACTED
       : redactValue(value, depth + 1, seen);
   }

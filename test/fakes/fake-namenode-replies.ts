@@ -33,6 +33,24 @@ export function page(
   };
 }
 
+/** Jetty's page for a client that prefers JSON, as `ErrorHandler.generateAcceptableResponse` writes it. */
+export function forClientThatAccepts(accept: string | undefined, reply: FakeReply): FakeReply {
+  const isPage = reply.headers?.['Content-Type']?.startsWith('text/html') === true;
+  if (!isPage || accept?.includes('application/json') !== true) return reply;
+  const { status, statusMessage = '', headers } = reply;
+  return {
+    status,
+    statusMessage,
+    headers: { ...headers, 'Content-Type': 'application/json' },
+    body: JSON.stringify({
+      servlet: 'jersey',
+      message: statusMessage,
+      url: '/webhdfs/v1/',
+      status: `${status}`,
+    }),
+  };
+}
+
 export function unauthorized(method: string, message: string): FakeReply {
   return page(method, 401, message, { ...CLEARED_COOKIE, 'WWW-Authenticate': 'Negotiate' });
 }

@@ -11,6 +11,7 @@ import {
   AUTHORIZATION,
   ILLEGAL_ARGUMENT,
   INVALID_TOKEN,
+  forClientThatAccepts,
   forbiddenByFilter,
   json,
   page,
@@ -144,7 +145,10 @@ export class FakeNameNode implements AsyncDisposable {
       return;
     }
     const reply =
-      this.answerAll ?? (fault?.fault === 'reply' ? fault : this.#handle(request, method, op, query, fault));
+      this.answerAll ??
+      (fault?.fault === 'reply'
+        ? fault
+        : forClientThatAccepts(request.headers.accept, this.#handle(request, method, op, query, fault)));
     if (fault?.fault === 'hang') return;
     if (fault?.fault === 'lose-reply') {
       request.socket.destroy();

@@ -19,12 +19,19 @@ export class FakeKeytab implements KeytabSource {
   principals: readonly string[] = [PRINCIPAL, 'other@EXAMPLE.COM'];
   problem: KeytabError | undefined;
   reads = 0;
-  hangs = false;
+  #hang: PromiseWithResolvers<void> | undefined;
+
+  /** A look that came while it hung goes on when it no longer does, as on a real file system. */
+  set hangs(hangs: boolean) {
+    this.#hang?.resolve();
+    this.#hang = hangs ? Promise.withResolvers<void>() : undefined;
+  }
+
+  looks = 0;
 
   readonly fingerprint = async (): Promise<string> => {
-    if (this.hangs) {
-      await new Promise<never>(() => {});
-    }
+    this.looks += 1;
+    await this.#hang?.promise;
     if (this.problem !== undefined) {
       throw this.problem;
     }

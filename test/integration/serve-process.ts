@@ -45,6 +45,7 @@ export async function startServe(options: ServeOptions): Promise<ServeProcess> {
     stringify({
       listen: { address: '127.0.0.1', port },
       admin: { address: '127.0.0.1', port: adminPort },
+      shutdownDrainPeriod: '100ms', // nobody routes to it
       ...options.config,
     }),
   );

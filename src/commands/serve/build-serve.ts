@@ -4,19 +4,20 @@ import { createPodAuthenticator } from '../../authentication/authenticate-pod.ts
 import { createGetCredentials } from '../../delegation-tokens/create-credentials.ts';
 import type { TokenSource } from '../../delegation-tokens/credentials.ts';
 import { TokenCache } from '../../delegation-tokens/token-cache.ts';
+import { callLimits } from '../../hadoop/call-limits.ts';
 import { HadoopHttpClient } from '../../hadoop/http/hadoop-http-client.ts';
 import { SpnegoSessions } from '../../hadoop/http/spnego-sessions.ts';
 import { HDFS_DELEGATION_TOKEN, WebHdfsTokenService } from '../../hadoop/webhdfs/webhdfs-token-service.ts';
 import { createAdmin } from '../../http-api/create-admin.ts';
 import { createApi } from '../../http-api/create-api.ts';
 import { type Dependency, Readiness } from '../../http-api/readiness.ts';
-import { createDenyList } from '../../identity/deny-list.ts';
-import { createUserIdentifier } from '../../identity/identify-user.ts';
+import { Refusals } from '../../http-api/refusals.ts';
 import { createSpnegoProcess, type SpnegoProcess } from '../../kerberos/spnego-process.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { createMetrics, type Metrics } from '../../observability/metrics.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { DerivedCluster } from './derive-cluster.ts';
+import { assertHadoopAnswered, READINESS_CHECK } from './assert-hadoop-answered.ts';
 import { encodeIssuedCredentials } from './encode-issued-credentials.ts';
 import { measureTokenService } from './measure-token-service.ts';
 import type { ServePlan } from './plan-serve.ts';
@@ -29,6 +30,8 @@ export interface ServeParts {
   readonly api: RequestListener;
   readonly admin: RequestListener;
   readonly readiness: Readiness;
+  /** What the servers turn away is counted and logged with what the API turns away. */
+  readonly refusals: Refusals;
   /** Ends child processes and connections. Requests under way fail. */
   readonly close: () => Promise<void>;
 }
@@ -47,11 +50,13 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
   const { plan, logger, clock } = options;
   const { config, kubernetes } = plan;
   const metrics = createMetrics({ version: options.version, processMetrics: true });
+  const refusals = new Refusals({ metrics, logger, clock });
   const clusters: BuiltCluster[] = [];
   for (const cluster of plan.clusters) clusters.push(await buildCluster(cluster, options, metrics));
 
   const cache = new TokenCache({
     clock,
+    flightTimeoutMs: callLimits(config.limits).flightTimeoutMs,
     onLookUp: (result) => metrics.tokenCacheRequests.inc({ result }),
   });
   const readiness = new Readiness({
@@ -71,15 +76,7 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
       audience: config.kubernetes.audience,
       clock,
     }),
-    identifyUser: createUserIdentifier({
-      annotation: config.identity.annotation,
-      userPattern: config.identity.userPattern,
-      denyUsers: createDenyList({
-        // Whoever becomes us becomes everybody: no configuration takes these off the list.
-        ownShortNames: plan.clusters.map(({ shortName }) => shortName),
-        users: config.identity.denyUsers,
-      }),
-    }),
+    identifyUser: plan.identifyUser,
     getCredentials: createGetCredentials({
       sources: clusters.flatMap(({ sources }) => sources),
       cache,
@@ -90,12 +87,14 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
     metrics,
     logger,
     clock,
+    refusals,
     newRequestId: randomUUID,
   });
   return {
     api,
     admin: createAdmin({ metrics, logger, readiness }),
     readiness,
+    refusals,
     close: async () => {
       await Promise.all(clusters.map(({ close }) => close()));
       kubernetes.close();
@@ -131,7 +130,13 @@ async function buildCluster(
     onEvent: (event) => logSpnegoEvent(logger, config.name, event),
     ...(config.krb5Conf === undefined ? {} : { krb5Conf: config.krb5Conf }),
   });
-  const sessions = new SpnegoSessions({ http, spnego, clock, discardTickets: () => spnego.discardTickets() });
+  const sessions = new SpnegoSessions({
+    http,
+    spnego,
+    clock,
+    negotiateTimeoutMs: callLimits(limits).negotiateTimeoutMs,
+    discardTickets: () => spnego.discardTickets(),
+  });
   const sources = cluster.nameservices.map(({ name, endpoints, services }): TokenSource => {
     const tokenService = new WebHdfsTokenService({
       nameNodes: endpoints.map(({ nameNodeId, baseUrl, spnHost }) => ({
@@ -142,6 +147,7 @@ async function buildCluster(
       sessions,
       proxyUser: cluster.shortName,
       service: services[0] ?? name,
+      callTimeoutMs: limits.hadoopCallTimeoutMs,
       clock,
       random: Math.random,
     });
@@ -164,7 +170,7 @@ async function buildCluster(
   };
 }
 
-/** A ticket for the first NameNode, and an answer of any NameNode of each nameservice. */
+/** A ticket for the first NameNode, and the right answer of any NameNode of each nameservice. */
 function dependenciesOf(
   cluster: DerivedCluster,
   spnego: SpnegoProcess,
@@ -188,19 +194,19 @@ function dependenciesOf(
     name: `hadoop/${cluster.config.name}/${name}`,
     required,
     check: async (signal) => {
-      // Any answer will do, also the 401 that this gets: what is asked is if somebody is there.
       await Promise.any(
-        endpoints.map(({ baseUrl }) => {
+        endpoints.map(async ({ baseUrl }) => {
           const { origin, pathname } = new URL(baseUrl);
           const query = { op: 'GETHOMEDIRECTORY' };
-          return http.send({
+          const reply = await http.send({
             method: 'GET',
             origin,
             path: `${pathname}/`,
             query,
-            operation: 'Readiness check',
+            operation: READINESS_CHECK,
             signal,
           });
+          assertHadoopAnswered(reply, origin);
         }),
       );
     },

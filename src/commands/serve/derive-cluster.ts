@@ -19,6 +19,8 @@ import { assertKrb5ConfReadable } from '../../kerberos/krb5-conf.ts';
 import { formatPrincipal, parsePrincipal, PrincipalError, shortName } from '../../kerberos/principal.ts';
 import { errorCode } from '../../observability/error-code.ts';
 import { SpnegoError } from '../../hadoop/spnego.ts';
+import { systemClock } from '../../time/clock.ts';
+import { findServiceUsers } from './service-users.ts';
 
 /** What a cluster's configuration, its Hadoop conf dir and its keytab come to. */
 export interface DerivedCluster {
@@ -27,6 +29,8 @@ export interface DerivedCluster {
   /** Of the principal: what pods may never be, and what tokens may name as `realUser`. */
   readonly shortName: string;
   readonly renewer: string;
+  /** Daemons and proxy users that the conf dir names: what pods may never be either. */
+  readonly serviceUsers: readonly string[];
   readonly nameservices: readonly DerivedNameservice[];
   /** PEM; undefined: the authorities that Node knows. */
   readonly ca: string | undefined;
@@ -66,11 +70,14 @@ export async function deriveCluster(
   }
   const ca = await readCa(config, add);
   await checkKrb5Conf(config, add);
-  const { nameservices, warnings } = await deriveNameservices(config, add, lookup);
+  const { nameservices, warnings, serviceUsers } = await deriveNameservices(config, add, lookup);
   if (problems.length > 0 || principal === undefined || user === undefined || renewer === undefined) {
     return { ok: false, problems };
   }
-  return { ok: true, cluster: { config, principal, shortName: user, renewer, nameservices, ca, warnings } };
+  return {
+    ok: true,
+    cluster: { config, principal, shortName: user, renewer, serviceUsers, nameservices, ca, warnings },
+  };
 }
 
 type AddProblem = (key: string, message: string) => void;
@@ -128,12 +135,13 @@ async function deriveNameservices(
   config: ClusterConfig,
   add: AddProblem,
   lookup: LookupAddresses,
-): Promise<{ readonly nameservices: readonly DerivedNameservice[]; readonly warnings: readonly string[] }> {
-  const hadoop = await collect(add, async () => {
+): Promise<Pick<DerivedCluster, 'nameservices' | 'warnings' | 'serviceUsers'>> {
+  const read = await collect(add, async () => {
     const { properties } = await readConfiguration(config.hadoopConf);
-    return hadoopClusterConfiguration(properties);
+    return { hadoop: hadoopClusterConfiguration(properties), users: await readServiceUsers(config) };
   });
-  if (hadoop === undefined) return { nameservices: [], warnings: [] };
+  if (read === undefined) return { nameservices: [], warnings: [], serviceUsers: [] };
+  const { hadoop, users } = read;
   if (!hadoop.securityEnabled) {
     add(
       'hadoopConf',
@@ -158,7 +166,13 @@ async function deriveNameservices(
       seen.set(service, one.name);
     }
   }
-  return { nameservices: derived, warnings: hadoop.warnings.map(problemText) };
+  return { nameservices: derived, warnings: hadoop.warnings.map(problemText), serviceUsers: users };
+}
+
+/** Read apart: what YARN's and MapReduce's files say about HDFS doesn't count for an HDFS client. */
+async function readServiceUsers(config: ClusterConfig): Promise<readonly string[]> {
+  const additionalFiles = ['yarn-site.xml', 'mapred-site.xml'];
+  return findServiceUsers((await readConfiguration(config.hadoopConf, { additionalFiles })).properties);
 }
 
 function chooseNameservices(
@@ -192,6 +206,7 @@ async function deriveNameservice(
     kind: HDFS_DELEGATION_TOKEN,
     useIp: hadoop.useIp,
     lookup,
+    clock: systemClock,
     ...(override === undefined ? {} : { override }),
   });
   return { name: nameservice.name, endpoints, services };

@@ -1,9 +1,13 @@
 import { once } from 'node:events';
-import { Agent, get, type IncomingMessage } from 'node:http';
+import { Agent, get, type IncomingMessage, type RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '../../../test/fakes/fake-clock.ts';
+import { observedRefusals } from '../../../test/fakes/observed-refusals.ts';
 import { HttpServer } from './http-server.ts';
+
+const start = (listener: RequestListener) =>
+  new HttpServer({ listener, refusals: observedRefusals().refusals });
 
 const ANYWHERE = { address: '127.0.0.1', port: 0 };
 
@@ -18,9 +22,9 @@ async function ask(port: number, agent: Agent | undefined): Promise<IncomingMess
 describe('HttpServer', () => {
   it('rejects with the code of the system when the port is taken', async () => {
     const clock = new FakeClock();
-    const first = new HttpServer(() => undefined);
+    const first = start(() => undefined);
     const { port } = await first.listen(ANYWHERE);
-    const second = new HttpServer(() => undefined);
+    const second = start(() => undefined);
     await expect(second.listen({ ...ANYWHERE, port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
     await first.stop(0, clock);
   });
@@ -29,7 +33,7 @@ describe('HttpServer', () => {
     const clock = new FakeClock();
     const asked = Promise.withResolvers<void>();
     const answer = Promise.withResolvers<void>();
-    const server = new HttpServer((_request, response) => {
+    const server = start((_request, response) => {
       asked.resolve();
       void answer.promise.then(() => response.end('done'));
     });
@@ -49,7 +53,7 @@ describe('HttpServer', () => {
 
   it('closes connections that ask nothing at once', async () => {
     const clock = new FakeClock();
-    const server = new HttpServer((_request, response) => response.end('done'));
+    const server = start((_request, response) => response.end('done'));
     const { port } = await server.listen(ANYWHERE);
     const agent = new Agent({ keepAlive: true });
     await ask(port, agent);
@@ -60,7 +64,7 @@ describe('HttpServer', () => {
   it('cuts off what takes longer than the grace period, and counts it', async () => {
     const clock = new FakeClock();
     const asked = Promise.withResolvers<void>();
-    const server = new HttpServer(() => asked.resolve());
+    const server = start(() => asked.resolve());
     const { port } = await server.listen(ANYWHERE);
     const socket = connect(port, '127.0.0.1');
     socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -72,5 +76,21 @@ describe('HttpServer', () => {
     await clock.advance(1);
     expect(await stopped).toBe(1);
     await closed;
+  });
+
+  it('takes new connections while it drains, and ends each with its answer', async () => {
+    const clock = new FakeClock();
+    const server = start((_request, response) => response.end('done'));
+    const { port } = await server.listen(ANYWHERE);
+    server.startDraining();
+    const agent = new Agent({ keepAlive: true });
+    const { statusCode, headers } = await ask(port, agent);
+    expect({ statusCode, connection: headers['connection'] }).toEqual({
+      statusCode: 200,
+      connection: 'close',
+    });
+    expect(await server.stop(1_000, clock)).toBe(0);
+    await expect(ask(port, undefined)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    agent.destroy();
   });
 });

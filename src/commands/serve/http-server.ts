@@ -1,27 +1,136 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { ListenAddress } from '../../config/listen-address.ts';
+import { SERVER_LIMITS, type ServerLimits, Slots } from '../../http-api/limits.ts';
+import { overloadedProblem, type Random } from '../../http-api/outcome-to-status.ts';
+import {
+  expectationFailed,
+  headersTooLarge,
+  invalidRequest,
+  methodNotAllowed,
+  type Problem,
+  requestTimeout,
+  sendProblem,
+  writeProblem,
+} from '../../http-api/problem.ts';
+import type { RefusalReason, Refusals } from '../../http-api/refusals.ts';
+import { errorCode } from '../../observability/error-code.ts';
 import type { Clock } from '../../time/clock.ts';
 
-/** A request has no body to wait for: whoever needs longer for its headers than this holds a socket on purpose. */
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 30_000;
+export interface HttpServerOptions {
+  readonly listener: RequestListener;
+  readonly refusals: Refusals;
+  /** Default: {@link SERVER_LIMITS}. */
+  readonly limits?: Partial<ServerLimits>;
+  readonly random?: Random;
+}
 
-/** A server that ends its requests before its connections. */
+/** A server that takes no more than it can hold, answers what Node would answer, and ends requests before connections. */
 export class HttpServer {
   readonly #server: Server;
-  readonly #unanswered = new Set<ServerResponse>();
+  readonly #listener: RequestListener;
+  readonly #refusals: Refusals;
+  readonly #limits: ServerLimits;
+  readonly #random: Random;
+  readonly #admitted: Slots;
+  /** The answers that are not written yet, by connection: those of refused requests too. */
+  readonly #open = new Map<Duplex, Set<ServerResponse>>();
   #stopping = false;
 
-  constructor(listener: RequestListener) {
-    this.#server = createServer(
-      { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
-      (request, response) => {
-        this.#unanswered.add(response);
-        response.once('close', () => this.#unanswered.delete(response));
-        if (this.#stopping) response.setHeader('Connection', 'close');
-        listener(request, response);
-      },
-    );
+  constructor({ listener, refusals, limits, random = Math.random }: HttpServerOptions) {
+    this.#listener = listener;
+    this.#refusals = refusals;
+    this.#limits = { ...SERVER_LIMITS, ...limits };
+    this.#random = random;
+    this.#admitted = new Slots(this.#limits.requests);
+    this.#server = createServer({
+      maxHeaderSize: this.#limits.headerBytes,
+      headersTimeout: this.#limits.headersTimeoutMs,
+      requestTimeout: this.#limits.requestTimeoutMs,
+      keepAliveTimeout: this.#limits.keepAliveTimeoutMs,
+    });
+    this.#server.maxConnections = this.#limits.connections;
+    this.#server
+      .on('request', (request, response) => this.#take(request, response, this.#listener))
+      .on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+        this.#take(request, response, () => this.#refuse(response, 'expectation', expectationFailed)),
+      )
+      .on('clientError', (error, socket) => this.#answerUnreadable(error, socket))
+      .on('connect', (_request, socket) => {
+        socket.on('error', () => undefined);
+        this.#refuseConnection(socket, 'connect', methodNotAllowed('GET, HEAD'));
+      })
+      .on('drop', () => this.#refusals.note('too-many-connections'));
+  }
+
+  #take(request: IncomingMessage, response: ServerResponse, answer: RequestListener): void {
+    const { requestsPerConnection, refusedPerConnection } = this.#limits;
+    const { socket } = request;
+    const open = this.#openOn(socket);
+    if (socket.destroyed || open.size >= requestsPerConnection + refusedPerConnection) {
+      // Node has read up to 64 KB ahead, and gives us the requests in it one by one also after the cut.
+      this.#refusals.note('connection-cut');
+      socket.destroy();
+      return;
+    }
+    const onConnection = open.size;
+    open.add(response);
+    response.once('close', () => open.delete(response));
+    if (this.#stopping) response.setHeader('Connection', 'close');
+    if (onConnection >= requestsPerConnection) {
+      this.#refuse(response, 'too-many-on-connection', overloadedProblem(this.#random));
+    } else if (this.#admitted.take()) {
+      response.once('close', () => this.#admitted.give());
+      answer(request, response);
+    } else {
+      this.#refuse(response, 'too-many-requests', overloadedProblem(this.#random));
+    }
+  }
+
+  #openOn(socket: Duplex): Set<ServerResponse> {
+    const known = this.#open.get(socket);
+    if (known !== undefined) return known;
+    const open = new Set<ServerResponse>();
+    this.#open.set(socket, open);
+    socket.once('close', () => this.#open.delete(socket));
+    return open;
+  }
+
+  #refuse(response: ServerResponse, reason: RefusalReason, problem: Problem): void {
+    this.#refusals.note(reason);
+    const requestId = randomUUID();
+    response.setHeader('X-Request-Id', requestId);
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    sendProblem(response, problem, requestId);
+  }
+
+  /** What is no HTTP, or not within Node's limits. There is no request to answer, only a connection. */
+  #answerUnreadable(error: unknown, socket: Duplex): void {
+    const code = errorCode(error);
+    if (code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) {
+      socket.destroy();
+    } else if (code === 'HPE_HEADER_OVERFLOW') {
+      this.#refuseConnection(socket, 'headers-too-large', headersTooLarge);
+    } else if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+      this.#refuseConnection(socket, 'too-slow', requestTimeout);
+    } else {
+      this.#refuseConnection(socket, 'malformed', invalidRequest('The request is no valid HTTP'));
+    }
+  }
+
+  #refuseConnection(socket: Duplex, reason: RefusalReason, problem: Problem): void {
+    this.#refusals.note(reason);
+    const waiting = this.#open.get(socket)?.size ?? 0;
+    // With answers still to come on this connection, the client would take ours for one of them.
+    if (waiting > 0) socket.destroy();
+    else socket.end(writeProblem(problem, randomUUID()), () => socket.destroy());
   }
 
   /** Resolves to where it listens, which with port 0 is news. Rejects with the system's error. */
@@ -38,15 +147,20 @@ export class HttpServer {
     return { address: bound.address, port: bound.port };
   }
 
+  /** From now on each answer ends its connection; new connections are still taken, for those who don't know yet. */
+  startDraining(): void {
+    this.#stopping = true;
+    for (const open of this.#open.values()) {
+      for (const response of open) if (!response.headersSent) response.setHeader('Connection', 'close');
+    }
+  }
+
   /**
    * Takes no more connections and waits for the requests under way, for as long as the grace period lasts.
    * @returns how many requests were cut off
    */
   async stop(gracePeriodMs: number, clock: Clock): Promise<number> {
-    this.#stopping = true;
-    for (const response of this.#unanswered) {
-      if (!response.headersSent) response.setHeader('Connection', 'close');
-    }
+    this.startDraining();
     const over = new AbortController();
     // close() also closes the connections that are idle now; those in use end with their answer (Connection: close).
     const closed = new Promise<'closed'>((resolve) => this.#server.close(() => resolve('closed')));
@@ -56,7 +170,7 @@ export class HttpServer {
     );
     const outcome = await Promise.race([closed, timeout]);
     over.abort();
-    const cutOff = outcome === 'closed' ? 0 : this.#unanswered.size;
+    const cutOff = outcome === 'closed' ? 0 : this.#admitted.taken;
     this.#server.closeAllConnections();
     return cutOff;
   }

@@ -132,6 +132,36 @@ describe('planServe', () => {
     ]);
   });
 
+  it('lets no pod be us, the renewer, a daemon or a proxy user of the conf dir', async () => {
+    await hadoopConf('services', {
+      ...ONE,
+      'dfs.namenode.kerberos.principal': 'superuser1/_HOST@R',
+      'hadoop.proxyuser.gateway.hosts': '*',
+    });
+    const yarn =
+      '<property><name>yarn.resourcemanager.principal</name><value>hdprm/_HOST@R</value></property>';
+    await writeFile(join(at('services'), 'yarn-site.xml'), `<configuration>${yarn}</configuration>`);
+    const { identifyUser } = await plan(
+      { hadoopConf: at('services'), renewer: 'bridge2' },
+      { identity: { denyUsers: ['svc-*'] } },
+    );
+    const as = (user: string) =>
+      identifyUser({ namespace: 'n', name: 'p', annotations: { 'iddecorator.username': user } }, undefined);
+    for (const user of [
+      'kerbridge',
+      'bridge2',
+      'superuser1',
+      'SuperUser1',
+      'gateway',
+      'hdprm',
+      'hdfs',
+      'svc-x',
+    ]) {
+      expect(as(user)).toMatchObject({ outcome: 'refused', reason: 'user-denied' });
+    }
+    expect(as('alice')).toEqual({ outcome: 'identified', user: 'alice' });
+  });
+
   it('takes what is configured instead', async () => {
     const { clusters } = await plan({
       principal: 'other@R',
@@ -230,6 +260,16 @@ describe('planServe', () => {
     ],
   ])('refuses %s', async (_name, cluster, message) => {
     expect(await problems(cluster())).toEqual([expect.stringMatching(message)]);
+  });
+
+  it.each<[string, Record<string, unknown>, RegExp]>([
+    ['a denied principal', { denyUsers: ['ok', 'svc@R'] }, /^identity\.denyUsers\[1\]: .*without realm/],
+    ['a denied regular expression', { denyUsers: ['svc-.*'] }, /^identity\.denyUsers\[0\]: .*not regular/],
+    ['a pattern without end', { userPattern: '([a-z0-9]+[._-]?)+' }, /^identity\.userPattern: .*too long/],
+  ])('refuses %s, without its text', async (_name, identity, message) => {
+    const found = await problems({}, { identity });
+    expect(found).toEqual([expect.stringMatching(message)]);
+    expect(found.join()).not.toMatch(/svc|\[a-z0-9\]/);
   });
 
   it('names the problems of the file and of what it names together', async () => {

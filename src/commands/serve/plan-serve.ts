@@ -2,6 +2,9 @@ import { ConfigError, type ConfigProblem } from '../../config/config-problem.ts'
 import { loadServeConfig, type ServeOptions } from '../../config/load-serve-config.ts';
 import type { ServeConfig } from '../../config/serve-config.ts';
 import type { LookupAddresses } from '../../hadoop/conf-dir/token-service-names.ts';
+import { createDenyList, denyEntryProblem } from '../../identity/deny-list.ts';
+import { createUserIdentifier } from '../../identity/identify-user.ts';
+import type { IdentifyUser } from '../../identity/identity-result.ts';
 import { type KubernetesApi, loadKubernetesApi } from '../../kubernetes/kubernetes-api.ts';
 import { KubernetesApiError } from '../../kubernetes/kubernetes-api-error.ts';
 import { deriveCluster, type DerivedCluster } from './derive-cluster.ts';
@@ -11,6 +14,7 @@ export interface ServePlan {
   readonly config: ServeConfig;
   readonly clusters: readonly DerivedCluster[];
   readonly kubernetes: KubernetesApi;
+  readonly identifyUser: IdentifyUser;
 }
 
 /**
@@ -30,8 +34,41 @@ export async function planServe(options: ServeOptions, lookup: LookupAddresses):
     else problems.push(...derivation.problems);
   }
   const kubernetes = loaded.ok ? loadKubernetes(loaded.config, problems) : undefined;
-  if (!loaded.ok || kubernetes === undefined || problems.length > 0) throw new ConfigError(problems);
-  return { config: loaded.config, clusters, kubernetes };
+  const identifyUser = loaded.ok ? buildIdentifier(loaded.config, clusters, problems) : undefined;
+  if (!loaded.ok || kubernetes === undefined || identifyUser === undefined || problems.length > 0) {
+    kubernetes?.close();
+    throw new ConfigError(problems);
+  }
+  return { config: loaded.config, clusters, kubernetes, identifyUser };
+}
+
+function buildIdentifier(
+  { identity }: ServeConfig,
+  clusters: readonly DerivedCluster[],
+  problems: ConfigProblem[],
+): IdentifyUser | undefined {
+  const denied = identity.denyUsers.flatMap((entry, index): ConfigProblem[] => {
+    const message = denyEntryProblem(entry);
+    return message === undefined ? [] : [{ path: `identity.denyUsers[${index}]`, message }];
+  });
+  problems.push(...denied);
+  try {
+    return createUserIdentifier({
+      annotation: identity.annotation,
+      userPattern: identity.userPattern,
+      denyUsers: createDenyList({
+        // Whoever becomes us becomes everybody, and a renewer may cancel everybody's tokens: no configuration takes
+        // these off the list.
+        ownShortNames: clusters.flatMap(({ shortName, renewer }) => [shortName, renewer]),
+        serviceUsers: clusters.flatMap(({ serviceUsers }) => serviceUsers),
+        users: denied.length === 0 ? identity.denyUsers : [],
+      }),
+    });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    problems.push({ path: 'identity.userPattern', message: error.message });
+    return undefined;
+  }
 }
 
 function loadKubernetes(config: ServeConfig, problems: ConfigProblem[]): KubernetesApi | undefined {

@@ -64,8 +64,9 @@ async function serve(plan: ServePlan): Promise<void> {
     for (const warning of warnings)
       logger.warn('Hadoop configuration is odd', { cluster: cluster.name, warning });
   }
-  const api = new HttpServer(parts.api);
-  const admin = new HttpServer(parts.admin);
+  const { refusals } = parts;
+  const api = new HttpServer({ listener: parts.api, refusals });
+  const admin = new HttpServer({ listener: parts.admin, refusals });
   for (const [server, name] of [
     [admin, 'admin'],
     [api, 'listen'],
@@ -87,10 +88,14 @@ async function serve(plan: ServePlan): Promise<void> {
   void parts.readiness.refresh();
 
   const signal = await asked;
-  logger.info('Shutting down', { signal, gracePeriodMs: config.shutdownGracePeriodMs });
+  const { shutdownDrainPeriodMs: drainPeriodMs, shutdownGracePeriodMs: gracePeriodMs } = config;
+  logger.info('Shutting down', { signal, drainPeriodMs, gracePeriodMs });
   // Readiness first; the admin port goes on saying "shutting down" until the requests under way are answered.
   parts.readiness.startShutdown();
-  const cutOff = await api.stop(config.shutdownGracePeriodMs, clock);
+  // New connections come until every node knows that we are not ready: refusing them would be an error to callers.
+  api.startDraining();
+  await clock.sleep(drainPeriodMs);
+  const cutOff = await api.stop(gracePeriodMs, clock);
   if (cutOff > 0) logger.warn('Requests cut off at the end of the grace period', { requests: cutOff });
   await parts.close();
   await admin.stop(0, clock);

@@ -159,6 +159,12 @@ describe('addresses', () => {
   it.each<[string, Record<string, string>, string]>([
     ['defaults', PLAIN, 'nn.example.com:8020|nn.example.com:9870|nn.example.com:9871|nn.example.com'],
     ['the old form without a scheme', { 'fs.defaultFS': 'nn:9000' }, 'nn:9000|nn:9870|nn:9871|nn'],
+    ['a rooted name', { 'fs.defaultFS': 'hdfs://NN.x./' }, 'nn.x:8020|nn.x:9870|nn.x:9871|nn.x'],
+    [
+      'a rooted name with a port',
+      { 'fs.defaultFS': 'hdfs://nn.x.:9000' },
+      'nn.x:9000|nn.x:9870|nn.x:9871|nn.x',
+    ],
     ['a short host', { 'fs.defaultFS': 'hdfs://NN/' }, 'nn:8020|nn:9870|nn:9871|nn'],
     [
       'IPv6',
@@ -307,6 +313,7 @@ describe('the SPN host', () => {
     ['_HOST without a realm', { [WEB]: 'HTTP/_HOST' }, ['a.example.com', 'b.example.com']],
     ['all of the keytab', { [WEB]: '*' }, ['a.example.com', 'b.example.com']],
     ['a literal host', { [WEB]: 'HTTP/VIP.example.com@EXAMPLE.COM' }, ['vip.example.com', 'vip.example.com']],
+    ['a rooted host', { [WEB]: 'HTTP/vip.example.com.@R' }, ['vip.example.com', 'vip.example.com']],
     ['the internal principal', { [INTERNAL]: 'HTTP/x.example.com@R' }, ['x.example.com', 'x.example.com']],
     ['both', { [INTERNAL]: 'HTTP/x@R', [WEB]: 'HTTP/y@R' }, ['y', 'y']],
     ['a reference to nothing', { [INTERNAL]: `\${${WEB}}` }, ['a.example.com', 'b.example.com']],

@@ -1,7 +1,7 @@
 import { DEFAULT_RPC_PORT } from './defaults-and-deprecations.ts';
 import type { ProblemCollector } from './hadoop-configuration-error.ts';
 import type { HadoopProperties } from './hadoop-properties.ts';
-import { parseHostPort } from './host-port.ts';
+import { parseHostPort, withoutRootDot } from './host-port.ts';
 
 /** The authority of an hdfs:// URI that some property holds. */
 export interface HdfsReference {
@@ -61,7 +61,7 @@ function referencesOf(
       return [];
     }
     const port = /:[0-9]+$/.test(authority.replace(/^\[.*\]/, '')) ? parsed.port : undefined;
-    const host = authority.startsWith('[') ? parsed.host : authority.replace(/:.*/, '');
+    const host = authority.startsWith('[') ? parsed.host : withoutRootDot(authority.replace(/:.*/, ''));
     return [{ property, host, port }];
   });
 }

@@ -7,7 +7,7 @@ describe('parseHostPort', () => {
     ['nn1.example.com:8020', 'nn1.example.com', 8020],
     ['NN1.Example.COM:8020', 'nn1.example.com', 8020],
     [' nn1:1 ', 'nn1', 1],
-    ['nn1.example.com.:8020', 'nn1.example.com.', 8020],
+    ['nn1.example.com.:8020', 'nn1.example.com', 8020],
     ['10.0.0.1:65535', '10.0.0.1', 65_535],
     ['nn1:0', 'nn1', 0],
     ['[2001:DB8::1]:8020', '2001:db8::1', 8020],

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 export interface HostPort {
-  /** Lower case; an IPv6 address without brackets. */
+  /** Lower case, without the dot of a rooted name; an IPv6 address without brackets. */
   readonly host: string;
   /** 0 to 65535; 0 is legal in Hadoop for a port that the server chooses itself. */
   readonly port: number;
@@ -21,7 +21,12 @@ export function parseHostPort(text: string, defaultPort?: number): HostPort | un
   const bracketed = match?.[1]?.startsWith('[') ?? false;
   if (bracketed ? !isIPv6(host) || host.includes('%') : !isHostName(host)) return undefined;
   const port = match?.[2] === undefined || match[2] === '' ? defaultPort : Number(match[2]);
-  return port === undefined || port > 65_535 ? undefined : { host, port };
+  return port === undefined || port > 65_535 ? undefined : { host: withoutRootDot(host), port };
+}
+
+/** `nn.example.com.` is `nn.example.com` to DNS, but to neither Kerberos principals nor certificates. */
+export function withoutRootDot(host: string): string {
+  return host.endsWith('.') ? host.slice(0, -1) : host;
 }
 
 export function isHostName(text: string): boolean {

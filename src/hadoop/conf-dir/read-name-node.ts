@@ -1,6 +1,6 @@
 import { DEFAULT_HTTPS_PORT, DEFAULT_HTTP_PORT } from './defaults-and-deprecations.ts';
 import type { HadoopProperties } from './hadoop-properties.ts';
-import { isHostName, isWildcard, parseHostPort, type HostPort } from './host-port.ts';
+import { isHostName, isWildcard, parseHostPort, withoutRootDot, type HostPort } from './host-port.ts';
 import type { NameNode } from './nameservice.ts';
 
 const RPC_ADDRESS = 'dfs.namenode.rpc-address';
@@ -110,7 +110,7 @@ function readSpnHost(properties: HadoopProperties, key: NameNodeKey, httpHost: s
     if (host === undefined || !isHostName(host)) {
       throw properties.error(property, 'must have the form HTTP/_HOST@REALM or HTTP/host@REALM');
     }
-    return host.toLowerCase();
+    return withoutRootDot(host.toLowerCase());
   }
   return httpHost;
 }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 
+import { errorCode } from '../../observability/error-code.ts';
 import { HadoopConfigurationError } from './hadoop-configuration-error.ts';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -38,8 +39,7 @@ export async function readRegularFile(file: string, maxBytes: number): Promise<U
     }
   } catch (error) {
     if (error instanceof HadoopConfigurationError) throw error;
-    const code =
-      typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown';
+    const code = errorCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     const fix = code === 'EACCES' ? '; let the user that runs this process read it' : '';
     throw new HadoopConfigurationError({ file, message: `cannot be read (${code})${fix}` });

@@ -120,9 +120,21 @@ describe('tokenServiceNames', () => {
     expect(await names(HA, {}, { kind })).toEqual([ha]);
   });
 
-  it('gives one label for a logical URI and looks nothing up', async () => {
-    expect(await names(HA, {})).toEqual(['ha-hdfs:ns1']);
-    expect(await names(HA, {}, { useIp: false })).toEqual(['ha-hdfs:ns1']);
+  it.each<[string, Partial<TokenServiceNamesOptions>, readonly string[]]>([
+    ['use_ip=true', {}, ['ha-hdfs:ns1', '10.0.0.1:8020', '10.0.0.2:8020', 'a:8020', 'b:8020']],
+    ['use_ip=false', { useIp: false }, ['ha-hdfs:ns1', 'a:8020', 'b:8020', '10.0.0.1:8020', '10.0.0.2:8020']],
+    ['addresses only', { forms: 'configured' }, ['ha-hdfs:ns1', '10.0.0.1:8020', '10.0.0.2:8020']],
+  ])('gives a logical URI first, and then each NameNode: %s', async (_, options, expected) => {
+    expect(await names(HA, { a: ['10.0.0.1'], b: ['10.0.0.2'] }, options)).toEqual(expected);
+  });
+
+  it('can do without the addresses of the NameNodes where there is a logical URI', async () => {
+    expect(await names(HA, { b: ['10.0.0.2'] })).toEqual([
+      'ha-hdfs:ns1',
+      '10.0.0.2:8020',
+      'a:8020',
+      'b:8020',
+    ]);
   });
 
   it('gives an address in the URI once', async () => {
@@ -160,5 +172,45 @@ describe('tokenServiceNames', () => {
       message: expect.stringMatching(/nn\.example\.com.*fix its DNS entry/),
     });
     expect(error).not.toHaveProperty('cause');
+  });
+
+  describe('when DNS fails', () => {
+    const failing = (code: string, times: number) => {
+      const calls: string[] = [];
+      const lookup = async (host: string): Promise<readonly string[]> => {
+        calls.push(host);
+        if (calls.length <= times) throw Object.assign(new Error(`getaddrinfo ${code}`), { code });
+        return ['10.0.0.1'];
+      };
+      return { calls, lookup };
+    };
+    const pauses: number[] = [];
+    const clock = {
+      sleep: async (ms: number): Promise<void> => {
+        pauses.push(ms);
+      },
+    };
+
+    it('for a moment, asks again', async () => {
+      const { calls, lookup } = failing('EAI_AGAIN', 3);
+      expect(await names(PLAIN, {}, { lookup, clock })).toEqual(['10.0.0.1:8020', 'nn.example.com:8020']);
+      expect([calls.length, pauses]).toEqual([4, [500, 1000, 2000]]);
+    });
+
+    it('for long, says so', async () => {
+      const { calls, lookup } = failing('EAI_AGAIN', 99);
+      await expect(names(PLAIN, {}, { lookup })).rejects.toThrow(
+        /DNS does not answer for nn\.example\.com .*\(EAI_AGAIN\), asked 4 times/,
+      );
+      expect(calls).toHaveLength(4);
+    });
+
+    it('because there is no such name, asks once and says so', async () => {
+      const { calls, lookup } = failing('ENOTFOUND', 99);
+      await expect(names(PLAIN, {}, { lookup })).rejects.toThrow(
+        /nn\.example\.com .* has no IP address \(ENOTFOUND\)/,
+      );
+      expect(calls).toHaveLength(1);
+    });
   });
 });

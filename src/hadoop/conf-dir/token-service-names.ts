@@ -1,5 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
+import { errorCode } from '../../observability/error-code.ts';
+import type { Clock } from '../../time/clock.ts';
 import { HadoopConfigurationError } from './hadoop-configuration-error.ts';
 import { formatHostPort, type HostPort } from './host-port.ts';
 import { javaAddressText } from './java-address-text.ts';
@@ -7,7 +9,10 @@ import type { Nameservice } from './nameservice.ts';
 
 export type HdfsTokenKind = 'HDFS_DELEGATION_TOKEN' | 'WEBHDFS delegation' | 'SWEBHDFS delegation';
 
-/** All addresses of a host name, IPv4 and IPv6, as the pods see them; may reject, nothing of the error is kept. */
+/**
+ * All addresses of a host name, IPv4 and IPv6, as the pods see them. May reject; of the error only its `code` is looked
+ * at, which tells a name that does not exist (`ENOTFOUND`) from a DNS that does not answer now (`EAI_AGAIN`).
+ */
 export type LookupAddresses = (host: string) => Promise<readonly string[]>;
 
 export interface TokenServiceNamesOptions {
@@ -20,6 +25,8 @@ export interface TokenServiceNamesOptions {
    */
   readonly forms?: 'both' | 'configured';
   readonly lookup: LookupAddresses;
+  /** To wait for a DNS that does not answer now; without one it is asked again at once. */
+  readonly clock?: Pick<Clock, 'sleep'>;
   /** Labels from our own configuration, to be used instead of all that is derived. */
   readonly override?: readonly string[];
 }
@@ -28,14 +35,15 @@ export interface TokenServiceNamesOptions {
  * The `service` labels under which Hadoop clients look for the delegation token of a nameservice, each once, those of
  * the configured form first (Hadoop: `SecurityUtil.buildTokenService`, `HAUtilClient.buildTokenServiceForLogicalUri`).
  *
- * - A logical URI: `ha-hdfs:<nameservice>`, `ha-webhdfs:`, `ha-swebhdfs:`.
+ * - A logical URI: `ha-hdfs:<nameservice>`, `ha-webhdfs:`, `ha-swebhdfs:`; for hdfs:// also those of each NameNode as
+ *   below, for jobs that name one of them (hdfs://nn1:8020) in spite of HA.
  * - use_ip=true: `ip:port` for every address of the host. IPv6 (eight groups, no brackets) only for hosts that have no
  *   IPv4 address, because Java prefers IPv4.
  * - use_ip=false: `host:port` in lower case. Hadoop completes a host without a dot by the client's search domains,
  *   which can't be known here: write the full name into the configuration, or use `override`.
  *
  * The port is that of the client's URI: RPC, HTTP or HTTPS. Rejects with HadoopConfigurationError if a host has no
- * address and useIp is true; with useIp false the extra labels are left out.
+ * address and useIp is true; with useIp false, or where there is a logical URI, the labels by address are left out.
  */
 export async function tokenServiceNames(
   nameservice: Nameservice,
@@ -63,7 +71,11 @@ const SCHEMES = {
 
 /** The `host:port` that clients of this kind write in URIs. */
 function clientAuthorities(nameservice: Nameservice, kind: HdfsTokenKind): readonly HostPort[] {
-  if (kind === 'HDFS_DELEGATION_TOKEN') return nameservice.authorities;
+  if (kind === 'HDFS_DELEGATION_TOKEN') {
+    const { authorities, logicalUri, nameNodes } = nameservice;
+    if (!logicalUri) return authorities;
+    return [...authorities, ...nameNodes.map(({ rpcHost, rpcPort }) => ({ host: rpcHost, port: rpcPort }))];
+  }
   if (nameservice.logicalUri) return [];
   return nameservice.nameNodes.map((nameNode) =>
     kind === 'WEBHDFS delegation'
@@ -75,20 +87,44 @@ function clientAuthorities(nameservice: Nameservice, kind: HdfsTokenKind): reado
 async function addressNames(
   nameservice: Nameservice,
   { host, port }: HostPort,
-  { lookup, useIp }: TokenServiceNamesOptions,
+  options: TokenServiceNamesOptions,
 ): Promise<readonly string[]> {
   const isAddress = isIPv4(host) || isIPv6(host);
-  const found = isAddress ? [host] : await lookup(host).catch((): readonly string[] => []);
+  const { found, code } = isAddress ? { found: [host] } : await lookUp(host, options);
   const addresses = found.flatMap((address) => javaAddressText(address) ?? []);
   const v4 = addresses.filter((address) => isIPv4(address));
   const used = (v4.length > 0 ? v4 : addresses).toSorted();
-  if (used.length === 0 && useIp) {
-    const message =
-      `${host} of nameservice ${nameservice.name} has no IP address, but clients look for tokens by address; ` +
-      'fix its DNS entry, set hadoop.security.token.service.use_ip to false, or configure the services of its tokens';
+  if (used.length === 0 && options.useIp && !nameservice.logicalUri) {
+    const why = code === undefined ? '' : ` (${code})`;
+    const what =
+      code === TEMPORARY
+        ? `DNS does not answer for ${host} of nameservice ${nameservice.name}${why}, asked ${LOOKUP_PAUSES_MS.length + 1} times, ` +
+          'but clients look for tokens by address; see that DNS works in this pod'
+        : `${host} of nameservice ${nameservice.name} has no IP address${why}, but clients look for tokens by address; fix its DNS entry`;
+    const message = `${what}, set hadoop.security.token.service.use_ip to false, or configure the services of its tokens`;
     throw new HadoopConfigurationError({ property: 'hadoop.security.token.service.use_ip', message });
   }
   return used.map((address) => `${address}:${port}`);
+}
+
+/** getaddrinfo's "try again": no server answered, or it could not tell. Common while a pod's network comes up. */
+const TEMPORARY = 'EAI_AGAIN';
+const LOOKUP_PAUSES_MS: readonly number[] = [500, 1000, 2000];
+
+async function lookUp(
+  host: string,
+  { lookup, clock }: TokenServiceNamesOptions,
+): Promise<{ readonly found: readonly string[]; readonly code?: string }> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return { found: await lookup(host) };
+    } catch (error) {
+      const code = errorCode(error);
+      const pauseMs = code === TEMPORARY ? LOOKUP_PAUSES_MS[attempt] : undefined;
+      if (pauseMs === undefined) return { found: [], code };
+      await clock?.sleep(pauseMs);
+    }
+  }
 }
 
 /** A Hadoop `Text` holds at most 1 MiB; a real service is some dozen bytes. */

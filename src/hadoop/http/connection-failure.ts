@@ -1,4 +1,5 @@
 import { TokenServiceError } from '../../delegation-tokens/token-service.ts';
+import { errorCode } from '../../observability/error-code.ts';
 
 interface Explanation {
   readonly what: string;
@@ -44,21 +45,41 @@ const NOT_HTTP: Explanation = {
   fix: 'Check the scheme (http or https) and the port.',
 };
 
+const SLOW =
+  'The Hadoop daemon takes connections but is slow: check its load and its log, and what is between it and this pod; limits.hadoopCallTimeout says how long we wait.';
+
+/** What became of a call that failed. */
+export interface FailedCall {
+  readonly operation: string;
+  readonly endpoint: string;
+  /** There was a connection for the request to go out on. */
+  readonly wasConnected: boolean;
+  /** The request may be sent again, also when the server has seen it. */
+  readonly isRepeatable: boolean;
+}
+
 /**
  * A failed HTTP call as `unreachable`, by its code alone: the message of an HTTP library's error may quote headers or
  * the URL, and its properties hold both, so neither message nor object is kept.
  */
-export function connectionFailure(error: unknown, operation: string, endpoint: string): TokenServiceError {
-  const code = codeOf(error);
+export function connectionFailure(error: unknown, call: FailedCall): TokenServiceError {
+  const code = errorCode(error);
   const { what, fix } = BY_CODE[code] ?? (code.startsWith('HPE_') ? NOT_HTTP : { what: 'the call failed' });
-  return new TokenServiceError('unreachable', `${operation} at ${endpoint}: ${what} (${code})`, {
-    endpoint,
-    ...(fix === undefined ? {} : { fix }),
-  });
+  return unreachable(call, `${what} (${code})`, fix);
 }
 
-function codeOf(error: unknown): string {
-  const code: unknown =
-    typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/u.test(code) ? code : 'UNKNOWN';
+/** A call that did not end in our own time: a dropped SYN shows in no other way, as TCP would try for minutes. */
+export function callTimeout(call: FailedCall, timeoutMs: number): TokenServiceError {
+  return call.wasConnected
+    ? unreachable(call, `no complete answer within ${timeoutMs} ms`, SLOW)
+    : unreachable(call, `could not connect within ${timeoutMs} ms`, NETWORK);
+}
+
+function unreachable(call: FailedCall, what: string, fix: string | undefined): TokenServiceError {
+  const { operation, endpoint, wasConnected, isRepeatable } = call;
+  return new TokenServiceError('unreachable', `${operation} at ${endpoint}: ${what}`, {
+    endpoint,
+    ...(fix === undefined ? {} : { fix }),
+    mayHaveActed: wasConnected && !isRepeatable,
+  });
 }

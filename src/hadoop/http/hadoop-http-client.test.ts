@@ -271,6 +271,46 @@ describe('a failure', () => {
     expect(clock.sleeping).toBe(0);
   });
 
+  it.each([
+    [true, false],
+    [false, true],
+  ])('says what may have been done: repeatable %p, may have acted %p', async (isRepeatable, mayHaveActed) => {
+    const origin = await serve((incoming) => incoming.socket.destroy());
+    const error = await failureOf(client().send(request(origin, { isRepeatable })));
+    expect(error.mayHaveActed).toBe(mayHaveActed);
+  });
+
+  it('knows that nothing was done when there was no connection', async () => {
+    const address = await listen(createServer());
+    await cleanUps.pop()?.();
+    const error = await failureOf(client().send(request(`http://${address}`, { isRepeatable: false })));
+    expect([error.message, error.mayHaveActed]).toEqual([expect.stringContaining('refused'), false]);
+  });
+
+  it('is told with the network as the thing to check when no connection comes about in time', async () => {
+    // A TLS server that never says its half of the handshake: the request can't have gone out.
+    const arrived = Promise.withResolvers<void>();
+    const address = await listen(
+      createTcpServer((socket) => {
+        socket.on('error', () => {});
+        socket.once('data', () => {
+          arrived.resolve();
+        });
+      }),
+    );
+    const clock = new FakeClock();
+    const failed = failureOf(
+      client({ clock, timeoutMs: 5000 }).send(request(`https://${address}`, { isRepeatable: false })),
+    );
+    await arrived.promise;
+    await clock.advance(5000);
+    expect(await failed).toMatchObject({
+      message: `RENEWDELEGATIONTOKEN at https://${address}: could not connect within 5000 ms`,
+      fix: expect.stringContaining('network policies'),
+      mayHaveActed: false,
+    });
+  });
+
   it('is the reason of the caller when the caller gave up, and closes the connection', async () => {
     const arrived = Promise.withResolvers<void>();
     const closed = Promise.withResolvers<void>();

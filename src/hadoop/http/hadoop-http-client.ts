@@ -1,5 +1,6 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 
 import { create as createAxios } from 'axios';
 import type { AxiosInstance, AxiosResponse } from 'axios';
@@ -7,7 +8,7 @@ import type { AxiosInstance, AxiosResponse } from 'axios';
 import { TokenServiceError } from '../../delegation-tokens/token-service.ts';
 import { Secret } from '../../observability/secret.ts';
 import type { Clock } from '../../time/clock.ts';
-import { connectionFailure } from './connection-failure.ts';
+import { callTimeout, connectionFailure } from './connection-failure.ts';
 import { withDeadline } from './deadline.ts';
 
 export const DEFAULT_CALL_TIMEOUT_MS = 20_000;
@@ -28,6 +29,11 @@ export interface HadoopHttpRequest {
   readonly json?: string | Secret<string>;
   /** What this is called in errors, for example `GETDELEGATIONTOKEN`; never the URL, which may hold a token. */
   readonly operation: string;
+  /**
+   * False for what must not be done twice: a failure after the request may have gone out then says `mayHaveActed`.
+   * Default true.
+   */
+  readonly isRepeatable?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,6 +46,8 @@ export interface HadoopHttpReply {
   readonly contentType: string;
   /** Of a redirect, `scheme://host:port` where it leads: never followed, and the rest may repeat a token. */
   readonly redirectOrigin: string | undefined;
+  /** How the server wants to be authenticated to, for example `Negotiate`; empty when it does not say. */
+  readonly wwwAuthenticate: string;
   /** The Set-Cookie lines. */
   readonly setCookies: Secret<readonly string[]>;
   /** Secret because a good reply is a delegation token. */
@@ -102,45 +110,54 @@ export class HadoopHttpClient {
         },
       );
     }
-    const endpoint = origin.origin;
-    const onTimeout = (): TokenServiceError =>
-      new TokenServiceError(
-        'unreachable',
-        `${operation} at ${endpoint}: no complete answer within ${this.#timeoutMs} ms`,
-        { endpoint },
-      );
+    const call = {
+      operation,
+      endpoint: origin.origin,
+      wasConnected: false,
+      isRepeatable: request.isRepeatable ?? true,
+    };
+    const onTimeout = (): TokenServiceError => callTimeout(call, this.#timeoutMs);
     return await withDeadline(
       { clock: this.#clock, timeoutMs: this.#timeoutMs, signal, onTimeout },
-      (ended) => this.#send(request, origin, ended),
+      async (ended) => {
+        try {
+          return await this.#send(request, origin, ended, () => {
+            call.wasConnected = true;
+          });
+        } catch (error) {
+          throw connectionFailure(error, call);
+        }
+      },
     );
   }
 
-  async #send(request: HadoopHttpRequest, origin: URL, signal: AbortSignal): Promise<HadoopHttpReply> {
+  async #send(
+    request: HadoopHttpRequest,
+    origin: URL,
+    signal: AbortSignal,
+    onConnected: () => void,
+  ): Promise<HadoopHttpReply> {
     const agent = this.#agentOf(origin);
-    let response: AxiosResponse<unknown>;
-    try {
-      response = await this.#axios.request<unknown>({
-        method: request.method,
-        url: `${origin.origin}${request.path}${queryText(request.query ?? {})}`,
-        headers: {
-          Accept: 'application/json',
-          'Accept-Encoding': 'identity',
-          // Hadoop's CSRF filter asks browsers for a header more; anything that is not Mozilla is none.
-          'User-Agent': 'kerbridge',
-          // Null, or axios says that a PUT without a body is a form.
-          'Content-Type': request.json === undefined ? null : 'application/json',
-          ...Object.fromEntries(
-            Object.entries(request.headers ?? {}).map(([name, value]) => [name, open(value)]),
-          ),
-        },
-        ...(request.json === undefined ? {} : { data: open(request.json) }),
-        httpAgent: agent,
-        httpsAgent: agent,
-        signal,
-      });
-    } catch (error) {
-      throw connectionFailure(error, request.operation, origin.origin);
-    }
+    const response = await this.#axios.request<unknown>({
+      method: request.method,
+      url: `${origin.origin}${request.path}${queryText(request.query ?? {})}`,
+      headers: {
+        Accept: 'application/json',
+        'Accept-Encoding': 'identity',
+        // Hadoop's CSRF filter asks browsers for a header more; anything that is not Mozilla is none.
+        'User-Agent': 'kerbridge',
+        // Null, or axios says that a PUT without a body is a form.
+        'Content-Type': request.json === undefined ? null : 'application/json',
+        ...Object.fromEntries(
+          Object.entries(request.headers ?? {}).map(([name, value]) => [name, open(value)]),
+        ),
+      },
+      ...(request.json === undefined ? {} : { data: open(request.json) }),
+      httpAgent: agent,
+      httpsAgent: agent,
+      signal,
+      transport: transportOf(origin, onConnected),
+    });
     return toReply(response);
   }
 
@@ -185,6 +202,24 @@ function parseOrigin(text: string, operation: string): URL {
   return url;
 }
 
+/** Node's own, watched: whether a request that failed can have reached the server decides if it may be repeated. */
+function transportOf(
+  { protocol }: URL,
+  onConnected: () => void,
+): { request(options: RequestOptions, onResponse: (response: IncomingMessage) => void): ClientRequest } {
+  const isPlain = protocol === 'http:';
+  return {
+    request: (options, onResponse) => {
+      const request = (isPlain ? httpRequest : httpsRequest)(options, onResponse);
+      request.once('socket', (socket) => {
+        if (!socket.connecting) onConnected();
+        else socket.once(isPlain ? 'connect' : 'secureConnect', onConnected);
+      });
+      return request;
+    },
+  };
+}
+
 function open(value: string | Secret<string>): string {
   return value instanceof Secret ? value.reveal() : value;
 }
@@ -202,11 +237,13 @@ function toReply(response: AxiosResponse<unknown>): HadoopHttpReply {
   const { data } = response;
   const location = headers['location'];
   const setCookies = headers['set-cookie'];
+  const wwwAuthenticate = headers['www-authenticate'];
   return {
     status: response.status,
     statusMessage: response.statusText,
     contentType: typeof headers['content-type'] === 'string' ? headers['content-type'] : '',
     redirectOrigin: typeof location === 'string' ? URL.parse(location)?.origin : undefined,
+    wwwAuthenticate: typeof wwwAuthenticate === 'string' ? wwwAuthenticate : '',
     setCookies: new Secret(Array.isArray(setCookies) ? setCookies.map(String) : []),
     body: new Secret(Buffer.isBuffer(data) ? data.toString('utf8') : ''),
   };

@@ -15,11 +15,18 @@ export function refusalOf(reply: HadoopHttpReply): HadoopRefusal | undefined {
   return { ...refusal, message: `redirect to ${reply.redirectOrigin}` };
 }
 
-export function refusalError(operation: string, endpoint: string, refusal: HadoopRefusal): TokenServiceError {
+/** @param isRepeatable false for what must not be done twice: a 5xx does not say how far the server got. */
+export function refusalError(
+  operation: string,
+  endpoint: string,
+  refusal: HadoopRefusal,
+  isRepeatable = true,
+): TokenServiceError {
   const said = refusal.exception === undefined ? refusal.message : `${refusal.exception}: ${refusal.message}`;
   return new TokenServiceError(refusal.failure, `${operation} at ${endpoint}: ${said}`, {
     endpoint,
     ...(refusal.exception === undefined ? {} : { exception: refusal.exception }),
     ...(refusal.fix === undefined ? {} : { fix: refusal.fix }),
+    mayHaveActed: !isRepeatable && refusal.failure === 'unreachable',
   });
 }

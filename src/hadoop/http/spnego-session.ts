@@ -11,12 +11,15 @@ import type { HadoopAuthCookie } from './hadoop-auth-cookie.ts';
 import type { HadoopHttpClient, HadoopHttpReply, HadoopHttpRequest } from './hadoop-http-client.ts';
 import { refusalError, refusalOf } from './refusal-error.ts';
 
-/** A last resort, longer than an initiator's own limits for its queue and for one step (40 s each). */
-export const DEFAULT_NEGOTIATE_TIMEOUT_MS = 90_000;
+/** Longer than an initiator's own limit for one step (40 s), which has more to say; see `callLimits`. */
+export const DEFAULT_NEGOTIATE_TIMEOUT_MS = 45_000;
 /** A cookie is dropped this long before it expires, for clocks that differ and for the time a request travels. */
 const COOKIE_MARGIN_MS = 60_000;
 /** New tickets are asked for no more often, or a server with a stale keytab would make us a burden to the KDC. */
 const DISCARD_TICKETS_INTERVAL_MS = 60_000;
+
+const KDC_FIX =
+  'Check the kdc entries of the realm in krb5.conf, and the route and the network policies between this pod and the KDC (port 88, TCP and UDP).';
 
 /** One Hadoop daemon as SPNEGO sees it. */
 export interface SpnegoEndpoint {
@@ -62,6 +65,7 @@ export class SpnegoSession {
   #cookie: HadoopAuthCookie | undefined;
   #cookieGoodUntil = Number.POSITIVE_INFINITY;
   #givesNoCookie = false;
+  #ticketsWaitedFor = 0;
   #ticketsDiscardedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: SpnegoSessionOptions) {
@@ -75,6 +79,20 @@ export class SpnegoSession {
 
   get origin(): string {
     return this.#endpoint.origin;
+  }
+
+  /** A request can be sent without asking the KDC for anything. */
+  get hasCookie(): boolean {
+    return this.#validCookie() !== undefined;
+  }
+
+  /** What to say of a request that ended before the KDC had answered; undefined if it was not the KDC. */
+  get ticketAwaited(): TokenServiceError | undefined {
+    if (this.#ticketsWaitedFor === 0) return undefined;
+    const error = new SpnegoError('kdc-unreachable', `no ticket for HTTP@${this.#endpoint.spnHost} yet`, {
+      fix: KDC_FIX,
+    });
+    return spnegoFailure(error, this.#spnego.principal, this.origin);
   }
 
   /**
@@ -153,7 +171,9 @@ export class SpnegoSession {
       new SpnegoError(
         'kdc-unreachable',
         `no ticket for HTTP@${this.#endpoint.spnHost} within ${this.#negotiateTimeoutMs} ms`,
+        { fix: KDC_FIX },
       );
+    this.#ticketsWaitedFor += 1;
     try {
       return await withDeadline(
         { clock: this.#clock, timeoutMs: this.#negotiateTimeoutMs, signal, onTimeout },
@@ -162,6 +182,8 @@ export class SpnegoSession {
     } catch (error) {
       signal?.throwIfAborted();
       throw spnegoFailure(error, this.#spnego.principal, this.origin);
+    } finally {
+      this.#ticketsWaitedFor -= 1;
     }
   }
 

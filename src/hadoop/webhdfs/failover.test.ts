@@ -88,19 +88,14 @@ describe('who is asked', () => {
     expect(asked).toEqual(['nn1', 'nn2', 'nn2', 'nn2', 'nn1', 'nn1']);
   });
 
-  it.each([
-    'not-active',
-    'unreachable',
-    'authentication',
-    'unknown-service',
-    'gss',
-    'kdc-unreachable',
-    'process',
-  ] as const)('is the next one after %s', async (answer) => {
-    answers = { nn1: answer };
-    expect(await failover().run(ask)).toBe('from nn2');
-    expect(asked).toEqual(['nn1', 'nn2']);
-  });
+  it.each(['not-active', 'unreachable', 'authentication', 'unknown-service', 'gss', 'process'] as const)(
+    'is the next one after %s',
+    async (answer) => {
+      answers = { nn1: answer };
+      expect(await failover().run(ask)).toBe('from nn2');
+      expect(asked).toEqual(['nn1', 'nn2']);
+    },
+  );
 
   it.each([
     'safe-mode',
@@ -110,6 +105,7 @@ describe('who is asked', () => {
     'wrong-token',
     'credentials',
     'configuration',
+    'kdc-unreachable',
   ] as const)('is nobody else after %s', async (answer) => {
     answers = { nn1: answer };
     await errorOf(failover().run(ask));
@@ -125,11 +121,73 @@ describe('who is asked', () => {
   });
 
   it.each([
+    ['denied', 'AccessControlException', 'nn2'],
+    ['safe-mode', 'SafeModeException', 'nn2'],
+    ['invalid-token', 'InvalidToken', 'nn2'],
+    // A standby says so too.
+    ['denied', 'AuthorizationException', 'nn1'],
+    ['bad-request', 'IllegalArgumentException', 'nn1'],
+  ] as const)('after %s (%s) is first %s', async (failure, exception, expected) => {
+    const pair = failover();
+    const refuse = async (member: string): Promise<string> => {
+      if (member === 'nn1') throw failureOf('unreachable', member);
+      throw new TokenServiceError(failure, 'no', { exception });
+    };
+    await errorOf(pair.run(refuse));
+    expect(await pair.run(ask)).toBe(`from ${expected}`);
+  });
+
+  it('is only who still knows us when there is no KDC, and once', async () => {
+    const trio = new Failover({
+      members: ['nn1', 'nn2', 'nn3'],
+      nameOf: (member) => member,
+      isKnownTo: (member) => member === 'nn3',
+      clock,
+      random: () => random,
+    });
+    answers = { nn1: 'kdc-unreachable', nn3: 'unreachable' };
+    expect(await errorOf(trio.run(ask))).toMatchObject({
+      message: expect.stringContaining('nn1: unreachable: kdc-'),
+    });
+    expect(asked).toEqual(['nn1', 'nn3']);
+  });
+
+  it('is nobody else when the request may have been done, and then another one first', async () => {
+    const pair = failover();
+    const slow = new TokenServiceError('unreachable', 'no answer', { mayHaveActed: true });
+    const act = async (member: string): Promise<string> => {
+      asked.push(member);
+      throw slow;
+    };
+    expect(await errorOf(pair.run(act))).toBe(slow);
+    expect(await errorOf(pair.run(act))).toBe(slow);
+    expect(asked).toEqual(['nn1', 'nn2']);
+  });
+
+  it.each([
+    [0, 2],
+    [1, 4],
+  ])('is nobody again when a round cannot end in time: %d ms more, %d asked', async (moreMs, count) => {
+    const pair = new Failover({
+      members: ['nn1', 'nn2'],
+      nameOf: (member) => member,
+      askTimeoutMs: 1000,
+      clock,
+      random: () => random,
+    });
+    answers = { nn1: 'unreachable', nn2: 'unreachable' };
+    // The pause is 500 ms.
+    await errorOf(pair.run(ask, { deadline: clock.now() + 2499 + moreMs }));
+    expect(asked).toHaveLength(count);
+  });
+
+  it.each([
     ['not-active', ['nn1', 'nn2', 'nn1', 'nn2', 'nn1', 'nn2']],
     ['unreachable', ['nn1', 'nn2', 'nn1', 'nn2', 'nn1', 'nn2']],
     ['authentication', ['nn1', 'nn2']],
     ['unknown-service', ['nn1', 'nn2']],
-    ['kdc-unreachable', ['nn1', 'nn2']],
+    ['kdc-unreachable', ['nn1']],
+    ['process', ['nn1', 'nn2']],
   ] as const)('when all say %s is %j', async (answer, expected) => {
     answers = { nn1: answer, nn2: answer };
     await errorOf(failover().run(ask));
@@ -225,7 +283,7 @@ describe('the signal', () => {
   it('ends the pause', async () => {
     answers = { nn1: 'unreachable', nn2: 'unreachable' };
     const caller = new AbortController();
-    const call = failover().run(ask, caller.signal);
+    const call = failover().run(ask, { signal: caller.signal });
     await settle();
     caller.abort(new Error('deadline'));
     await expect(call).rejects.toThrow('deadline');
@@ -233,16 +291,58 @@ describe('the signal', () => {
   });
 
   it('lets nobody be asked when it was aborted before', async () => {
-    await expect(failover().run(ask, AbortSignal.abort(new Error('late')))).rejects.toThrow('late');
+    await expect(failover().run(ask, { signal: AbortSignal.abort(new Error('late')) })).rejects.toThrow(
+      'late',
+    );
     expect(asked).toEqual([]);
+  });
+
+  it('that explains itself is told with what was learned', async () => {
+    const deadline = new AbortController();
+    const reason = new TokenServiceError('unreachable', 'no token within 5 s');
+    const call = failover(['nn1', 'nn2', 'nn3']).run(
+      async (member) => {
+        if (member === 'nn1') throw failureOf('not-active', member);
+        if (member === 'nn2') throw failureOf('authentication', member);
+        deadline.abort(reason);
+        throw reason;
+      },
+      { signal: deadline.signal },
+    );
+    expect(await errorOf(call)).toMatchObject({
+      failure: 'authentication',
+      message:
+        'no token within 5 s; none of 2 answered; nn1: not-active: nn1 says so; nn2: authentication: nn2 says so; nn3 has not answered yet',
+      endpoint: 'http://nn2',
+      fix: 'mend nn2',
+      cause: reason,
+    });
+  });
+
+  it('that explains itself names who was asked when nothing was learned', async () => {
+    const deadline = new AbortController();
+    const reason = new TokenServiceError('unreachable', 'no token within 5 s');
+    const call = failover().run(
+      async () => {
+        deadline.abort(reason);
+        throw reason;
+      },
+      { signal: deadline.signal },
+    );
+    const error = await errorOf(call);
+    expect(error.message).toBe('no token within 5 s; nn1 has not answered yet');
+    expect(error.fix).toContain('limits.');
   });
 
   it('is the reason, not the failure that came of it', async () => {
     const caller = new AbortController();
-    const call = failover().run(async () => {
-      caller.abort(new Error('deadline'));
-      throw new TokenServiceError('unreachable', 'aborted');
-    }, caller.signal);
+    const call = failover().run(
+      async () => {
+        caller.abort(new Error('deadline'));
+        throw new TokenServiceError('unreachable', 'aborted');
+      },
+      { signal: caller.signal },
+    );
     await expect(call).rejects.toThrow('deadline');
   });
 });

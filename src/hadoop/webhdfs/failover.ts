@@ -7,6 +7,10 @@ export interface FailoverOptions<Member> {
   /** At least one, in the order of the configuration. */
   readonly members: readonly Member[];
   readonly nameOf: (member: Member) => string;
+  /** Can be asked without a ticket from the KDC: it still knows us by cookie. Default: nobody can. */
+  readonly isKnownTo?: (member: Member) => boolean;
+  /** How long one member takes at most to answer; with a deadline no further round begins that may not end in time. */
+  readonly askTimeoutMs?: number;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -18,6 +22,13 @@ export interface FailoverOptions<Member> {
   readonly maxBackoffMs?: number;
 }
 
+export interface FailoverCall {
+  /** The deadline is its: where its reason is a TokenServiceError, that is told along with what was learned. */
+  readonly signal?: AbortSignal | undefined;
+  /** When the signal will be aborted, ms since the epoch. */
+  readonly deadline?: number | undefined;
+}
+
 const DEFAULT_ROUNDS = 3;
 const DEFAULT_BACKOFF_MS = 1000;
 const DEFAULT_MAX_BACKOFF_MS = 15_000;
@@ -27,8 +38,10 @@ type NextStep =
   | 'ask-next'
   /** Another member may answer; this one says the same again. */
   | 'skip-member'
-  /** Every member needs what is missing; one that still knows us by cookie may answer. */
+  /** The Kerberos process failed; one that still knows us by cookie may answer, and another ticket may be had. */
   | 'last-round'
+  /** No KDC: only those that still know us by cookie. */
+  | 'only-known'
   /** An answer, or trouble that is the same everywhere. */
   | 'give-up';
 
@@ -42,13 +55,13 @@ type NextStep =
  *   is the one reported, since it is the one somebody must repair.
  * - Our own credentials refused, or no krb5.conf: at once to the caller; asking elsewhere would only add failed
  *   logins, which can lock an account.
- * - No KDC: the others are tried once, as one may still accept our cookie, and then it is over: every attempt may cost
- *   the KDC's whole time-out.
+ * - No KDC: those that still accept our cookie are tried once, and then it is over: every other attempt may cost the
+ *   KDC's whole time-out.
  * - Any other answer is final. That a standby checks proxy users before it says that it is standby is accepted: its
  *   settings are to be the same as those of the active one.
  *
- * A request whose reply was lost is sent again, here or elsewhere. For GETDELEGATIONTOKEN this can leave one token that
- * nobody knows of, which ends by itself after the server's renew interval.
+ * A request whose reply was lost is sent again, here or elsewhere, unless the error says `mayHaveActed`: a NameNode that
+ * is merely slow would make one token a try. The next call then begins with another member.
  */
 export class Failover<Member> {
   readonly #options: FailoverOptions<Member>;
@@ -59,35 +72,81 @@ export class Failover<Member> {
     this.#options = options;
   }
 
-  /** Rejects with TokenServiceError, or the signal's reason. The deadline is the signal's. */
-  async run<Result>(ask: (member: Member) => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+  /** Rejects with TokenServiceError, or the signal's reason. */
+  async run<Result>(ask: (member: Member) => Promise<Result>, call: FailoverCall = {}): Promise<Result> {
     const { members, clock, rounds = DEFAULT_ROUNDS } = this.#options;
+    const { signal } = call;
     const failures = new Map<number, TokenServiceError>();
     const skipped = new Set<number>();
-    let isLast = false;
-    for (let round = 0; round < rounds && !isLast && skipped.size < members.length; round += 1) {
-      if (round > 0) await clock.sleep(this.#pauseMs(round), signal);
+    let step: NextStep = 'ask-next';
+    for (let round = 0; round < rounds && skipped.size < members.length; round += 1) {
+      if (round > 0) {
+        const pauseMs = this.#pauseMs(round);
+        if (isLast(step) || !this.#hasTime(pauseMs, members.length - skipped.size, call)) break;
+        await clock.sleep(pauseMs, signal).catch((error: unknown) => {
+          throw this.#interrupted(failures, undefined, signal?.reason ?? error);
+        });
+      }
       for (const index of this.#order()) {
-        if (skipped.has(index)) continue;
-        signal?.throwIfAborted();
         const member = members[index];
-        if (member === undefined) continue;
+        if (member === undefined || skipped.has(index)) continue;
+        if (step === 'only-known' && !(this.#options.isKnownTo?.(member) ?? false)) continue;
+        signal?.throwIfAborted();
         try {
           const result = await ask(member);
           this.#lastActive = index;
           return result;
         } catch (error) {
-          signal?.throwIfAborted();
+          if (signal?.aborted === true) {
+            if (error instanceof TokenServiceError && error !== signal.reason) failures.set(index, error);
+            throw this.#interrupted(failures, index, signal.reason);
+          }
           if (!(error instanceof TokenServiceError)) throw error;
-          const next = nextStep(error);
-          if (next === 'give-up') throw error;
           failures.set(index, error);
+          if (error.mayHaveActed) {
+            this.#lastActive = (index + 1) % members.length;
+            throw this.#nobodyAnswered(failures);
+          }
+          const next = nextStep(error);
+          if (next === 'give-up') {
+            if (isOfActive(error)) this.#lastActive = index;
+            throw error;
+          }
           if (next === 'skip-member') skipped.add(index);
-          if (next === 'last-round') isLast = true;
+          else if (next !== 'ask-next' && step !== 'only-known') step = next;
         }
       }
     }
     throw this.#nobodyAnswered(failures);
+  }
+
+  #hasTime(pauseMs: number, count: number, { deadline }: FailoverCall): boolean {
+    const { clock, askTimeoutMs = 0 } = this.#options;
+    return deadline === undefined || clock.now() + pauseMs + count * askTimeoutMs <= deadline;
+  }
+
+  /** The deadline's own words, and what was learned until then. */
+  #interrupted(
+    failures: ReadonlyMap<number, TokenServiceError>,
+    pending: number | undefined,
+    reason: unknown,
+  ): unknown {
+    if (!(reason instanceof TokenServiceError)) return reason;
+    const waiting =
+      pending === undefined || failures.has(pending) ? [] : [`${this.#nameOf(pending)} has not answered yet`];
+    if (failures.size === 0) {
+      return new TokenServiceError(reason.failure, [reason.message, ...waiting].join('; '), {
+        fix: 'Check that the NameNodes and the KDC answer, and how fast; limits.hadoopCallTimeout and limits.kerberosStepTimeout say how long we wait.',
+        cause: reason,
+      });
+    }
+    const { failure, message, endpoint, exception, fix } = this.#nobodyAnswered(failures);
+    return new TokenServiceError(failure, [reason.message, message, ...waiting].join('; '), {
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(exception === undefined ? {} : { exception }),
+      ...(fix === undefined ? {} : { fix }),
+      cause: reason,
+    });
   }
 
   #order(): readonly number[] {
@@ -106,6 +165,7 @@ export class Failover<Member> {
     const errors = [...failures.values()];
     const worst =
       find(errors, 'authentication') ??
+      errors.find(({ cause }) => cause instanceof SpnegoError) ??
       find(errors, 'unreachable') ??
       find(errors, 'not-active') ??
       errors[0];
@@ -135,12 +195,26 @@ function find(
   return errors.find((error) => error.failure === failure);
 }
 
+function isLast(step: NextStep): boolean {
+  return step === 'last-round' || step === 'only-known';
+}
+
+/**
+ * Answers that only an active NameNode gives: a standby checks its state before it looks at the token, and before safe
+ * mode. The proxy-user check is another matter (AuthorizationException): the authentication filter makes it, anywhere.
+ */
+function isOfActive({ failure, exception }: TokenServiceError): boolean {
+  if (failure === 'denied') return exception === 'AccessControlException';
+  return failure === 'safe-mode' || failure === 'invalid-token';
+}
+
 function nextStep(error: TokenServiceError): NextStep {
   switch (error.failure) {
     case 'not-active':
       return 'ask-next';
     case 'unreachable':
-      return error.cause instanceof SpnegoError ? 'last-round' : 'ask-next';
+      if (!(error.cause instanceof SpnegoError)) return 'ask-next';
+      return error.cause.failure === 'kdc-unreachable' ? 'only-known' : 'last-round';
     case 'authentication':
       return isOurs(error.cause) ? 'give-up' : 'skip-member';
     case 'safe-mode':

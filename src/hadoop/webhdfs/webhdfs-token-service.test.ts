@@ -17,6 +17,12 @@ import { WebHdfsTokenService } from './webhdfs-token-service.ts';
 import type { WebHdfsTokenServiceOptions } from './webhdfs-token-service.ts';
 
 const rows = await readErrorTable();
+const unknownException: Fault = {
+  fault: 'reply',
+  status: 403,
+  headers: { 'Content-Type': 'application/json' },
+  body: JSON.stringify({ RemoteException: { exception: 'StrangeException', message: 'x' } }),
+};
 const alice = { owner: 'alice', renewer: 'kerbridge' };
 
 let clock: FakeClock;
@@ -220,17 +226,49 @@ describe('issue', () => {
     expect(nn2.requests).toEqual([]);
   });
 
-  it('can leave one token behind when a reply is lost', async () => {
-    nn1.faults.push({ fault: 'lose-reply' });
-    const call = service.issue(alice);
-    const pause = (async () => {
-      while (nn1.tokenRequests.length < 2) {
-        await settle();
-        if (nn2.tokenRequests.length > 0) await clock.advance(50);
-      }
-    })();
-    const [delegationToken] = await Promise.all([call, pause]);
-    expect([delegationToken.sequenceNumber, ledger.issued.length]).toEqual([2, 2]);
+  it.each([
+    ['hangs up after it', { fault: 'lose-reply' }],
+    ['hangs up', { fault: 'drop' }],
+    ['breaks off', { fault: 'break-off' }],
+    ['answers 503', { fault: 'reply', status: 503, body: '' }],
+    ['answers with an unknown exception', unknownException],
+  ] as const)('is not repeated, here or elsewhere, when the server %s', async (_, fault) => {
+    await service.issue(alice);
+    nn2.role = 'active';
+    nn1.faults.push(fault);
+    expect(await errorOf(service.issue(alice))).toMatchObject({
+      failure: 'unreachable',
+      endpoint: nn1.origin,
+      mayHaveActed: true,
+    });
+    expect([nn1.tokenRequests.length, nn2.requests.length]).toEqual([2, 0]);
+    // Who fails without a word is not asked first again.
+    await service.issue(alice);
+    expect([nn1.tokenRequests.length, nn2.tokenRequests.length]).toEqual([2, 1]);
+  });
+
+  it('is not repeated when the server does not answer in time', async () => {
+    await service.issue(alice);
+    nn1.faults.push({ fault: 'hang' });
+    nn2.role = 'active';
+    const outcome = service.issue(alice).catch((error: unknown) => error);
+    while (nn1.tokenRequests.length < 2) await settle();
+    await clock.advance(20_000);
+    expect(await outcome).toMatchObject({
+      failure: 'unreachable',
+      message: `GETDELEGATIONTOKEN at ${nn1.origin}: no complete answer within 20000 ms`,
+      fix: expect.stringContaining('limits.hadoopCallTimeout'),
+    });
+    expect([ledger.issued.length, nn2.requests.length]).toEqual([2, 0]);
+  });
+
+  it('goes to the other NameNode when the connection is refused', async () => {
+    await service.issue(alice);
+    await nn1[Symbol.asyncDispose]();
+    nn2.role = 'active';
+    // The pooled connection is closed before the next request, as after a restart.
+    await settle();
+    expect((await service.issue(alice)).sequenceNumber).toBe(2);
   });
 });
 
@@ -376,20 +414,23 @@ describe('which NameNode', () => {
 
   it.each([
     ['hangs up', { fault: 'drop' }],
+    ['loses its reply', { fault: 'lose-reply' }],
     ['breaks off', { fault: 'break-off' }],
     ['answers 503', { fault: 'reply', status: 503, body: '' }],
-  ] as const)('is the other one when the first %s', async (_, fault) => {
+    ['answers with an unknown exception', unknownException],
+  ] as const)('is the other one for a renewal when the first %s', async (_, fault) => {
+    const delegationToken = await service.issue(alice);
     nn1.faults.push(fault);
     nn2.role = 'active';
-    await service.issue(alice);
+    await service.renew(delegationToken);
     expect(nn2.tokenRequests).toHaveLength(1);
   });
 
-  it('is the other one when the first does not answer in time', async () => {
-    await service.issue(alice);
+  it('is the other one for a renewal when the first does not answer in time', async () => {
+    const delegationToken = await service.issue(alice);
     nn1.faults.push({ fault: 'hang' });
     nn2.role = 'active';
-    const call = service.issue(alice);
+    const call = service.renew(delegationToken);
     while (nn1.tokenRequests.length < 2) await settle();
     await clock.advance(20_000);
     await call;
@@ -425,7 +466,34 @@ describe('which NameNode', () => {
       'unreachable',
       expect.stringContaining('the KDC of kerbridge@'),
     ]);
-    expect(spnego.hosts).toHaveLength(2);
+    expect(spnego.hosts).toHaveLength(1);
+  });
+
+  it('is one that still knows us by cookie when the KDC is out of reach', async () => {
+    await service.issue(alice);
+    nn1.role = 'standby';
+    nn2.role = 'active';
+    await service.issue(alice);
+    nn2.forgetCookies();
+    spnego.failure = new SpnegoError('kdc-unreachable', 'Cannot contact any KDC');
+    nn1.role = 'active';
+    // nn2 wants a new ticket, which is not to be had; nn1 takes the cookie.
+    expect((await service.issue(alice)).sequenceNumber).toBe(3);
+  });
+
+  it('is the one that answered with a final no, before one that hangs', async () => {
+    nn1.role = 'standby';
+    nn2.role = 'active';
+    const delegationToken = await service.issue(alice);
+    nn1.role = 'active';
+    nn2.role = 'standby';
+    await service.cancel(await service.issue(alice));
+    nn1.role = 'standby';
+    nn2.role = 'active';
+    await errorOf(service.renew({ ...delegationToken, password: new Secret(new Uint8Array(20)) }));
+    nn1.requests.length = 0;
+    await service.renew(delegationToken);
+    expect(nn1.requests).toEqual([]);
   });
 });
 
@@ -486,6 +554,34 @@ describe('no error tells a secret', () => {
       nn1.faults.push({ fault: 'reply', ...reply });
       expect((await errorOf(service.renew(delegationToken))).failure).toBe('bad-request');
     }
+  });
+});
+
+describe('when the deadline comes', () => {
+  const timeUp = () => new TokenServiceError('unreachable', 'no token within 30000 ms');
+
+  it('while the KDC is silent, the KDC is named', async () => {
+    spnego.gate = new Promise(() => {});
+    const deadline = new AbortController();
+    const outcome = service.issue(alice, { signal: deadline.signal }).catch((error: unknown) => error);
+    await settle();
+    deadline.abort(timeUp());
+    expect(await outcome).toMatchObject({
+      failure: 'unreachable',
+      message: expect.stringMatching(/^no token within 30000 ms; the KDC of kerbridge@.* does not answer/u),
+      endpoint: nn1.origin,
+      fix: expect.stringContaining('krb5.conf'),
+    });
+  });
+
+  it('no further round has been begun, and each NameNode is named with its last failure', async () => {
+    nn1.answerAll = { status: 503, body: '' };
+    nn2.answerAll = { status: 503, body: '' };
+    const call = { signal: new AbortController().signal, deadline: clock.now() + 39_999 };
+    const error = await errorOf(service.issue(alice, call));
+    expect(error.message).toContain(`nn1 (${nn1.origin}): unreachable: `);
+    expect(error.message).toContain(`nn2 (${nn2.origin}): unreachable: `);
+    expect([nn1.requests.length, nn2.requests.length]).toEqual([1, 1]);
   });
 });
 

@@ -11,10 +11,11 @@ import type { Clock } from '../../time/clock.ts';
 import { CodecError } from '../codec/codec-error.ts';
 import { toDelegationToken, toToken } from '../codec/delegation-token.ts';
 import { decodeTokenUrlString, encodeTokenUrlString } from '../codec/token.ts';
+import { DEFAULT_CALL_TIMEOUT_MS } from '../http/hadoop-http-client.ts';
 import type { HadoopHttpReply } from '../http/hadoop-http-client.ts';
 import { memberOf, parseHadoopJson } from '../http/parse-json.ts';
 import { refusalError, refusalOf } from '../http/refusal-error.ts';
-import type { SessionRequest } from '../http/spnego-session.ts';
+import type { SessionRequest, SpnegoSession } from '../http/spnego-session.ts';
 import type { SpnegoSessions } from '../http/spnego-sessions.ts';
 import { assertShortName } from '../short-name.ts';
 import { Failover } from './failover.ts';
@@ -40,6 +41,8 @@ export interface WebHdfsTokenServiceOptions {
   readonly random: () => number;
   readonly rounds?: number;
   readonly backoffMs?: number;
+  /** How long one call to a NameNode takes at most; default 20 s. */
+  readonly callTimeoutMs?: number;
 }
 
 /**
@@ -62,7 +65,9 @@ export class WebHdfsTokenService implements TokenService {
     this.#sessions = options.sessions;
     this.#failover = new Failover({
       members: options.nameNodes,
-      nameOf: (nameNode) => nameNode.id,
+      nameOf: ({ id, origin }) => `${id} (${origin})`,
+      isKnownTo: (nameNode) => this.#sessionOf(nameNode).hasCookie,
+      askTimeoutMs: options.callTimeoutMs ?? DEFAULT_CALL_TIMEOUT_MS,
       clock: options.clock,
       random: options.random,
       ...(options.rounds === undefined ? {} : { rounds: options.rounds }),
@@ -77,7 +82,9 @@ export class WebHdfsTokenService implements TokenService {
     const operation = 'GETDELEGATIONTOKEN';
     const query = { op: operation, doas: owner, renewer, service: this.#service, kind: this.kind };
     return await this.#call(
-      { method: 'GET', path: PATH, query, operation, signal: options.signal },
+      // Done twice, it makes two tokens.
+      { method: 'GET', path: PATH, query, operation, isRepeatable: false },
+      options,
       (reply, endpoint) => {
         const delegationToken = readToken(reply, operation, endpoint);
         try {
@@ -95,7 +102,7 @@ export class WebHdfsTokenService implements TokenService {
     options: CallOptions = {},
   ): Promise<{ readonly expiresAt: bigint }> {
     const operation = 'RENEWDELEGATIONTOKEN';
-    return await this.#call(this.#manage(operation, delegationToken, options), (reply, endpoint) => {
+    return await this.#call(this.#manage(operation, delegationToken), options, (reply, endpoint) => {
       const long = memberOf(parseBody(reply), 'long');
       if (typeof long !== 'bigint' || long <= 0n) {
         throw new TokenServiceError(
@@ -112,7 +119,7 @@ export class WebHdfsTokenService implements TokenService {
   async cancel(delegationToken: DelegationToken, options: CallOptions = {}): Promise<void> {
     const operation = 'CANCELDELEGATIONTOKEN';
     try {
-      await this.#call(this.#manage(operation, delegationToken, options), () => undefined);
+      await this.#call(this.#manage(operation, delegationToken), options, () => undefined);
     } catch (error) {
       // Cancelled before, by somebody else or by a try of ours whose reply was lost; or expired and removed.
       if (error instanceof TokenServiceError && isNotFound(error)) return;
@@ -120,22 +127,35 @@ export class WebHdfsTokenService implements TokenService {
     }
   }
 
-  #manage(operation: string, delegationToken: DelegationToken, { signal }: CallOptions): SessionRequest {
+  #manage(operation: string, delegationToken: DelegationToken): SessionRequest {
     const query = { op: operation, token: encode(delegationToken, operation) };
-    return { method: 'PUT', path: PATH, query, operation, signal };
+    return { method: 'PUT', path: PATH, query, operation };
+  }
+
+  #sessionOf({ origin, spnHost }: NameNode): SpnegoSession {
+    return this.#sessions.at({ origin, spnHost, login: LOGIN });
   }
 
   async #call<Result>(
     request: SessionRequest,
+    { signal, deadline }: CallOptions,
     read: (reply: HadoopHttpReply, endpoint: string) => Result,
   ): Promise<Result> {
-    return await this.#failover.run(async (nameNode) => {
-      const session = this.#sessions.at({ origin: nameNode.origin, spnHost: nameNode.spnHost, login: LOGIN });
-      const reply = await session.send(request);
+    const { operation, isRepeatable } = request;
+    const ask = async (nameNode: NameNode): Promise<Result> => {
+      const session = this.#sessionOf(nameNode);
+      let reply: HadoopHttpReply;
+      try {
+        reply = await session.send({ ...request, signal });
+      } catch (error) {
+        // Our time is up: what it was spent on is worth more than that.
+        throw (signal?.aborted === true ? session.ticketAwaited : undefined) ?? error;
+      }
       const refusal = refusalOf(reply);
-      if (refusal !== undefined) throw refusalError(request.operation, session.origin, refusal);
+      if (refusal !== undefined) throw refusalError(operation, session.origin, refusal, isRepeatable);
       return read(reply, session.origin);
-    }, request.signal);
+    };
+    return await this.#failover.run(ask, { signal, deadline });
   }
 }
 

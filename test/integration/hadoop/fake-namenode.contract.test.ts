@@ -131,6 +131,18 @@ describe.each([
       row.headers['www-authenticate'] === 'Negotiate',
     );
   });
+
+  // Jetty writes its error pages in JSON for a client that accepts it, as ours does.
+  it.each(rows)('$id, to a client that accepts JSON', async (row) => {
+    if (started === undefined) throw new Error('there is no NameNode to ask');
+    const reply = await replay(row.request, started, 'application/json');
+    const refusal = classifyHadoopReply({ ...reply, contentType: reply.headers['content-type'] ?? '' });
+    expect(reply.status).toBe(row.status);
+    expect({ failure: refusal?.failure ?? null, exception: refusal?.exception ?? null }).toEqual(
+      row.expected,
+    );
+    expect(reply.body).not.toContain('<html');
+  });
 });
 
 /** Numbers differ from run to run, and the fake says less about safe mode. */

@@ -16,7 +16,7 @@ import { createSpnegoProcess } from '../../../src/kerberos/spnego-process.ts';
 import { systemClock } from '../../../src/time/clock.ts';
 import type { HdfsCluster, Stack } from '../../stack/stack.ts';
 
-export interface OpenTokenService {
+export interface OpenTokenService extends AsyncDisposable {
   readonly tokenService: WebHdfsTokenService;
   /** Every label that clients of this nameservice may look for. */
   readonly services: readonly string[];
@@ -52,7 +52,8 @@ export async function openTokenService(
     clock: systemClock,
     random: Math.random,
   });
-  return { tokenService, services, close: () => spnego.close() };
+  const close = () => spnego.close();
+  return { tokenService, services, close, [Symbol.asyncDispose]: close };
 }
 
 /** A Hadoop credentials file with one delegation token under every label. */

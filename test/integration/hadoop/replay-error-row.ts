@@ -23,12 +23,16 @@ export interface ReplayedReply {
 const GARBAGE = Buffer.from('not a SPNEGO token').toString('base64');
 
 /** Brings the situation of the row about and returns what the server says to it. */
-export async function replay(request: RowRequest, target: ReplayTarget): Promise<ReplayedReply> {
+export async function replay(
+  request: RowRequest,
+  target: ReplayTarget,
+  accept = '*/*',
+): Promise<ReplayedReply> {
   const token = request.token === undefined ? '' : await makeToken(request.token, target);
   const query = request.query.replaceAll('<token>', token);
   const origin = request.state === 'standby' ? target.standbyOrigin : target.origin;
   if (origin === undefined) throw new Error('no standby NameNode to ask');
-  const headers = await authenticate(request, target, origin);
+  const headers = { ...(await authenticate(request, target, origin)), Accept: accept };
   const send = () => call(request.method, origin, query, headers);
   return request.state === 'safe-mode' || request.state === 'proxy-host-not-listed'
     ? await target.during(request.state, send)

@@ -1,10 +1,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort } from '../serve-process.ts';
 
 const run = promisify(execFile);
 
@@ -33,27 +34,15 @@ export interface ThrowawayKdc {
   rotateKey(name: string): Promise<void>;
   /** Adds the present keys of the principals to a new keytab in `dir`, in this order. */
   exportKeytab(fileName: string, ...names: string[]): Promise<string>;
+  /** When it issued ticket-granting tickets to the principal so far, seconds since the epoch, from the KDC's own log. */
+  ticketsIssuedAt(name: string): Promise<ReadonlySet<number>>;
+  /** How often it told the principal that its key is wrong: what locks accounts. */
+  preauthFailures(name: string): Promise<number>;
   /** Ends krb5kdc but keeps the realm; `listen()` starts it again on the same port. */
   hangUp(): Promise<void>;
   listen(): Promise<void>;
   stop(): Promise<void>;
 }
-
-/** A port that was free a moment ago. */
-export const freePort = async (): Promise<number> => {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  if (address === null || typeof address === 'string') {
-    throw new Error('no port');
-  }
-  return address.port;
-};
 
 const krb5ConfText = (realm: string, ports: readonly number[]): string => `[libdefaults]
   default_realm = ${realm}
@@ -153,6 +142,12 @@ export const startThrowawayKdc = async (options: ThrowawayKdcOptions = {}): Prom
     await ended;
   };
   await listen();
+  const askedForTgt = async (name: string): Promise<readonly string[]> => {
+    const lines = (await readFile(join(dir, 'kdc.log'), 'utf8')).split('\n');
+    return lines.filter(
+      (line) => line.includes(' AS_REQ ') && line.includes(` ${name}@${realm} for krbtgt/`),
+    );
+  };
 
   return {
     realm,
@@ -180,6 +175,15 @@ export const startThrowawayKdc = async (options: ThrowawayKdcOptions = {}): Prom
       }
       return path;
     },
+    ticketsIssuedAt: async (name) =>
+      new Set(
+        (await askedForTgt(name)).flatMap((line) => {
+          const authTime = / ISSUE: authtime (?<seconds>\d+)/u.exec(line)?.groups?.['seconds'];
+          return authTime === undefined ? [] : [Number(authTime)];
+        }),
+      ),
+    preauthFailures: async (name) =>
+      (await askedForTgt(name)).filter((line) => line.includes(' PREAUTH_FAILED: ')).length,
     hangUp,
     listen,
     stop: async () => {

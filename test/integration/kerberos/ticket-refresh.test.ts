@@ -35,7 +35,6 @@ describe('tickets of 15 seconds', () => {
 
   it('are refreshed without a call ever failing', async () => {
     const end = systemClock.now() + LONG_ENOUGH_MS;
-    let rounds = 0;
     while (systemClock.now() < end) {
       const spnegoTokens = await Promise.all(
         Array.from({ length: 10 }, () => spnegoProcess.negotiate('localhost')),
@@ -45,9 +44,9 @@ describe('tickets of 15 seconds', () => {
       await expect(acceptor.accept(one?.reveal() ?? '')).resolves.toEqual({
         user: 'kerbridge@THROWAWAY.TEST',
       });
-      rounds += 1;
       await delay(100);
     }
-    expect(rounds).toBeGreaterThan(20);
+    // The first, and those that took its place; how many calls there were is a matter of the machine.
+    expect((await kdc.ticketsIssuedAt('kerbridge')).size).toBeGreaterThanOrEqual(2);
   }, 50_000);
 });

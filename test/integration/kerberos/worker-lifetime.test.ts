@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { ChildProcess } from 'node:child_process';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SpnegoProcessEvent } from '../../../src/kerberos/spnego-process-event.ts';
 import { createSpnegoProcess, type SpnegoProcess } from '../../../src/kerberos/spnego-process.ts';
@@ -123,6 +123,23 @@ describe('the child process', () => {
     await expect(spnegoProcess.negotiate('localhost')).resolves.toBeDefined();
   });
 
+  it('killed while idle is not missed either when the next call comes before the news', async () => {
+    const { spnegoProcess, pids, endReasons } = await open(kdc.krb5Conf);
+    await spnegoProcess.negotiate('localhost');
+    process.kill(pids[0] ?? 0, 'SIGKILL');
+    expect(endReasons).toEqual([]);
+    await expect(spnegoProcess.negotiate('localhost')).resolves.toBeDefined();
+    expect(pids).toHaveLength(2);
+  });
+
+  it('gets new tickets when somebody has cleaned up too thoroughly', async () => {
+    const { spnegoProcess } = await open(kdc.krb5Conf);
+    await spnegoProcess.negotiate('localhost');
+    const [directory = ''] = await ticketDirectories();
+    await rm(join(kdc.dir, directory), { recursive: true });
+    await expect(spnegoProcess.negotiate('localhost')).resolves.toBeDefined();
+  });
+
   it('does not end by the signals of a terminal, which its parent may still need it after', async () => {
     const { spnegoProcess, pids } = await open(kdc.krb5Conf);
     await spnegoProcess.negotiate('localhost');
@@ -162,6 +179,42 @@ describe('the child process', () => {
     parent.kill('SIGKILL');
     await until(() => !isRunning(pid));
     expect(await ticketDirectories()).toEqual([]);
+  });
+
+  // As in a container, where the kernel kills the worker together with its parent, process 1.
+  const loseWorker = async (events: readonly SpnegoProcessEvent[]): Promise<void> => {
+    await until(() => events.some(({ type }) => type === 'step'));
+    process.kill(pidOf(events), 'SIGKILL');
+    await until(() => events.some(({ type }) => type === 'worker-ended'));
+    expect(await ticketDirectories()).toHaveLength(1);
+  };
+
+  it('need not be there for the tickets to go when its parent exits without closing', async () => {
+    const { parent, events } = startParent(kdc.krb5Conf);
+    await loseWorker(events);
+    const exited = new Promise((resolve) => {
+      parent.once('exit', resolve);
+    });
+    parent.send('exit');
+    expect(await exited).toBe(1);
+    expect(await ticketDirectories()).toEqual([]);
+  });
+
+  it('leaves tickets behind when both are killed, which the next process removes, and nothing of the living', async () => {
+    const first = startParent(kdc.krb5Conf);
+    await loseWorker(first.events);
+    const [abandoned = ''] = await ticketDirectories();
+    await endChild(first.parent);
+    expect(await ticketDirectories()).toEqual([abandoned]);
+    const second = startParent(kdc.krb5Conf);
+    await until(() => second.events.some(({ type }) => type === 'step'));
+    const [living = ''] = await ticketDirectories();
+    expect(living).not.toBe(abandoned);
+    expect(await ticketDirectories()).toEqual([living]);
+    const { spnegoProcess } = await open(kdc.krb5Conf);
+    await spnegoProcess.negotiate('localhost');
+    expect(await ticketDirectories()).toHaveLength(2);
+    expect(await ticketDirectories()).toContain(living);
   });
 
   it('goes when its parent is killed while a KDC holds it up', async () => {

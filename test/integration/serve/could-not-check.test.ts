@@ -5,7 +5,7 @@ import { hdfsControl } from '../../stack/stack.ts';
 import type { HdfsControl } from '../../stack/stack.ts';
 import { loadConfig, kubeconfigFor } from '../kubernetes-objects.ts';
 import { Secret } from '../../../src/observability/secret.ts';
-import { freePort } from '../serve-process.ts';
+import { freePort, waitFor } from '../serve-process.ts';
 import type { ServeProcess } from '../serve-process.ts';
 import { askCredentials, AUDIENCE, ServeWorld } from './serve-world.ts';
 
@@ -97,9 +97,15 @@ describe('what cannot be checked is neither allowed nor refused', () => {
     expect(answer.status).toBe(503);
     expect(answer.json).toMatchObject({ code: 'authentication-unavailable' });
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    await waitFor(() =>
+      lonely.logLines().some((line) => line['dependency'] === 'kubernetes' && line['level'] === 'warn'),
+    );
     const ready = await fetch(`${lonely.adminUrl}/readyz`);
     expect(ready.status).toBe(503);
-    expect(await ready.text()).toContain('kubernetes');
+    expect(await ready.json()).toMatchObject({
+      status: 'not-ready',
+      dependencies: expect.arrayContaining([{ name: 'kubernetes', status: 'failing', blocking: true }]),
+    });
     await lonely.stop();
   });
 

@@ -3,6 +3,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hdfsControl, kdcAdmin } from '../../stack/stack.ts';
 import type { KdcAdmin } from '../../stack/stack.ts';
+import { waitFor } from '../serve-process.ts';
 import { askCredentials, ServeWorld } from './serve-world.ts';
 
 describe('the keytab of serve', () => {
@@ -48,6 +49,7 @@ describe('the keytab of serve', () => {
     const { pid } = serve;
     expect((await askCredentials(serve, serviceAccountToken)).status).toBe(200);
     expect(process.kill(pid, 0)).toBe(true);
+    await waitFor(async () => (await fetch(`${serve.adminUrl}/readyz`)).status === 200);
 
     // Once more, this time while it works: the old key is dead, the new file is picked up at the next handshake.
     await kdc.rotateKey(principal);

@@ -8,7 +8,7 @@ import { stringify } from 'yaml';
 import { hdfsControl } from '../../stack/stack.ts';
 import { waitFor } from '../serve-process.ts';
 import { askCredentials, AUDIENCE, ServeWorld } from './serve-world.ts';
-import { startSilentKdc } from '../kerberos/silent-kdc.ts';
+import { TamperingProxy } from './tampering-proxy.ts';
 
 const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 
@@ -84,32 +84,41 @@ describe('kerbridge serve as a process', () => {
   });
 
   it('SIGTERM: not ready first, the request under way is answered, exit 0, no child left', async () => {
-    const silent = await startSilentKdc();
-    const text = await readFile(world.stack.krb5Conf, 'utf8');
-    const krb5Conf = join(world.folder, 'slow.conf');
-    await writeFile(
-      krb5Conf,
-      text.replace(/^\s*kdc = .*$/m, () => `    kdc = 127.0.0.1:${silent.port}`),
-    );
-    const serve = await world.serve(
-      {
-        clusters: [world.cluster({ krb5Conf })],
-        limits: { kerberosStepTimeout: '4s' },
-        shutdownGracePeriod: '20s',
-      },
-      { untilReady: false },
-    );
+    const [nameNode] = world.stack.hdfs.nameNodes;
+    await using proxy = await TamperingProxy.before(nameNode?.httpUrl ?? '');
+    const hadoopConf = await proxy.confDir(world.stack.hdfs, world.folder);
+    const serve = await world.serve({
+      clusters: [world.cluster({ hadoopConf })],
+      shutdownDrainPeriod: '3s',
+      shutdownGracePeriod: '15s',
+    });
     const { serviceAccountToken } = await world.pod({ user: 'alice' });
+    const held = Promise.withResolvers<void>();
+    proxy.hold = held.promise;
+    const before = proxy.operations.length; // what comes next is the handshake, or the token
     const underWay = askCredentials(serve, serviceAccountToken);
-    await waitFor(async () => (await childrenOf(serve.pid)).length > 0 && silent.calls() > 0);
+    await waitFor(() => proxy.operations.length > before);
     const children = await childrenOf(serve.pid);
+    expect(children.length).toBeGreaterThan(0);
+
     const stopped = serve.stop();
-    await waitFor(async () => (await fetch(`${serve.adminUrl}/readyz`)).status === 503);
+    await waitFor(() => serve.logLines().some(({ message }) => message === 'Shutting down'));
+    const ready = await fetch(`${serve.adminUrl}/readyz`);
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toMatchObject({
+      status: 'shutting-down',
+      dependencies: expect.not.arrayContaining([expect.objectContaining({ blocking: true })]),
+    });
+    // Who is still sent to us by an endpoint that does not know yet is answered, once.
+    const late = await askCredentials(serve, undefined);
+    expect(late.status).toBe(401);
+    expect(late.headers.get('connection')).toBe('close');
     await waitFor(async () => (await fetch(serve.url).catch(() => 'refused')) === 'refused');
-    expect((await underWay).status).toBe(503); // an answer of ours, not a torn connection
+
+    held.resolve();
+    expect((await underWay).status).toBe(200);
     expect(await stopped).toEqual({ exitCode: 0, signal: null });
     for (const child of children) expect(() => process.kill(child, 0)).toThrow('ESRCH');
-    await silent.stop();
   });
 
   it('a port that is taken: a clear error and exit 1', async () => {

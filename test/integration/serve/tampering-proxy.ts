@@ -12,6 +12,8 @@ import type { HdfsCluster } from '../../stack/stack.ts';
 export class TamperingProxy implements AsyncDisposable {
   /** Changes the query of a request on its way to the NameNode. */
   rewriteQuery: (query: URLSearchParams) => void = () => undefined;
+  /** A request waits for this on its way to the NameNode. */
+  hold: Promise<void> = Promise.resolve();
   /** `op` of every request that passed. */
   readonly operations: string[] = [];
   readonly #server: Server;
@@ -37,7 +39,7 @@ export class TamperingProxy implements AsyncDisposable {
         },
       );
       forwarded.on('error', () => outgoing.destroy());
-      incoming.pipe(forwarded);
+      void proxy.hold.then(() => incoming.pipe(forwarded));
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

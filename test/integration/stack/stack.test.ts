@@ -5,7 +5,8 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findMarkedProcesses, isLive, parseStat } from '../../stack/processes.ts';
-import { down, hdfsControl, readStack, runHadoopFs, status, up } from '../../stack/stack.ts';
+import { readErrorTable } from '../../fixtures/hadoop-replies/error-row.ts';
+import { down, hdfsControl, kdcAdmin, readStack, runHadoopFs, status, up } from '../../stack/stack.ts';
 import { openTokenService, temporaryFolder, writeCredentialsFile } from '../hadoop/hdfs-token-service.ts';
 
 const CLI = join(import.meta.dirname, '../../stack/cli.ts');
@@ -64,13 +65,12 @@ describe('the local stack', () => {
 
   it('gives tokens of the lives that were asked for', async () => {
     const stack = await readStack(dir);
-    const hdfs = await openTokenService(stack, stack.hdfs);
+    await using hdfs = await openTokenService(stack, stack.hdfs);
     const token = await hdfs.tokenService.issue({ owner: 'alice', renewer: 'kerbridge' });
     expect(token.maxDate - token.issueDate).toBe(60_000n);
     const known = await hdfsControl(stack.hdfs).tokens();
     expect(known).toEqual([expect.objectContaining({ sequenceNumber: token.sequenceNumber })]);
     expect((known[0]?.renewDate ?? 0) - Number(token.issueDate)).toBe(20_000);
-    await hdfs.close();
   });
 
   it.each([
@@ -87,14 +87,27 @@ describe('the local stack', () => {
     expect(await pidOf(part)).not.toBe(killed);
 
     // Mended means usable: a token, and a client that reads with it what only alice may read.
-    const hdfs = await openTokenService(stack, stack.hdfs);
+    await using hdfs = await openTokenService(stack, stack.hdfs);
     const token = await hdfs.tokenService.issue({ owner: 'alice', renewer: 'kerbridge' });
     const tokenFile = join(folder.path, `${part}.token`);
     await writeCredentialsFile(tokenFile, token, hdfs.services);
-    await hdfs.close();
     const args = ['-ls', '/user/alice'];
     expect(await runHadoopFs(stack, { confDir: stack.hdfs.confDir, tokenFile, args })).toMatchObject({
       exitCode: 0,
+    });
+  });
+
+  // Ruins the realm for the running NameNode, so it is here, on a stack of its own, and next to last.
+  it('a NameNode whose HTTP key was changed answers as row server-keytab-stale of the error table says', async () => {
+    const row = (await readErrorTable()).find(({ id }) => id === 'server-keytab-stale');
+    const stack = await readStack(dir);
+    await kdcAdmin(stack).rotateKey(`HTTP/localhost@${stack.realm}`);
+    await using hdfs = await openTokenService(stack, stack.hdfs);
+    const refused = hdfs.tokenService.issue({ owner: 'alice', renewer: 'kerbridge' });
+    await expect(refused).rejects.toMatchObject({
+      ...row?.expected,
+      message: expect.stringContaining('Checksum failed'),
+      fix: expect.stringContaining('keytab'),
     });
   });
 

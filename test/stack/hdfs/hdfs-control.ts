@@ -46,6 +46,8 @@ export interface HdfsControl {
   restart(nn?: number): Promise<void>;
   /** From which hosts and for whom `kerbridge` may ask; what is left out stays. Comma lists, or `*`. */
   refreshProxyUsers(change: { readonly hosts?: string; readonly users?: string }): Promise<void>;
+  /** Of the `hadoop.auth` cookies that the NameNode gives, until `reset`; restarts it. */
+  setCookieLifetime(nn: number, seconds: number): Promise<void>;
   /** For tokens issued and renewed from now on, until the NameNode restarts. */
   setTokenLifetimes(change: {
     readonly renewIntervalMs?: number;
@@ -87,6 +89,7 @@ export function hdfsControl({ controlUrl }: { readonly controlUrl: string }): Hd
     stop: (nn = 0) => change('/namenode/stop', { nn }),
     start: (nn = 0) => change('/namenode/start', { nn }),
     restart: (nn = 0) => change('/namenode/restart', { nn }),
+    setCookieLifetime: (nn, seconds) => change('/cookie-lifetime', { nn, seconds }),
     refreshProxyUsers: ({ hosts, users }) => change('/refresh-proxy-users', { hosts, users }),
     setTokenLifetimes: ({ renewIntervalMs, maxLifetimeMs }) =>
       change('/token-lifetimes', { renewIntervalMs, maxLifetimeMs }),

@@ -37,6 +37,7 @@ final class ControlServer {
     change(server, "/namenode/stop", q -> cluster.stop(q.nameNode(cluster)));
     change(server, "/namenode/start", q -> cluster.start(q.nameNode(cluster)));
     change(server, "/namenode/restart", q -> cluster.restart(q.nameNode(cluster)));
+    change(server, "/cookie-lifetime", q -> cluster.setCookieLifetime(q.nameNode(cluster), q.number("seconds")));
     change(server, "/refresh-proxy-users", q -> cluster.refreshProxyUsers(q.text("hosts"), q.text("users")));
     change(
         server,

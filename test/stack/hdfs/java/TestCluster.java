@@ -78,6 +78,8 @@ final class TestCluster {
     return started;
   }
 
+  private static final String COOKIE_LIFETIME = "hadoop.http.authentication.token.validity";
+
   private void makeHomeDirectories() throws IOException {
     try (FileSystem fileSystem = activeFileSystem()) {
       Path root = new Path("/");
@@ -252,9 +254,25 @@ final class TestCluster {
     }
   }
 
+  /** For {@code hadoop.auth} cookies given from now on; needs a restart of the NameNode, which this does. */
+  synchronized void setCookieLifetime(int index, Long seconds) throws IOException {
+    Configuration ofNameNode = cluster.getConfiguration(index);
+    if (seconds == null) {
+      ofNameNode.unset(COOKIE_LIFETIME);
+    } else {
+      ofNameNode.setLong(COOKIE_LIFETIME, seconds);
+    }
+    restart(index);
+  }
+
   /** Takes back whatever was changed through this class. */
   synchronized void reset() throws Exception {
     refreshProxyUsers(proxyHosts, proxiedUsers);
+    for (int index = 0; index < nameNodes; index++) {
+      if (cluster.getConfiguration(index).get(COOKIE_LIFETIME) != null) {
+        setCookieLifetime(index, null);
+      }
+    }
     for (int index = 0; index < nameNodes; index++) {
       if (cluster.getNameNode(index) == null) {
         startNameNode(index);

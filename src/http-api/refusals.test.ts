@@ -1,0 +1,32 @@
+import { describe, expect, it } from '@jest/globals';
+import { observedRefusals } from '../../test/fakes/observed-refusals.ts';
+import { SUMMARY_INTERVAL_MS } from './refusals.ts';
+
+describe('Refusals', () => {
+  it('counts each, and logs the first of a reason at once and the rest in one line', async () => {
+    const { refusals, clock, log, counts } = observedRefusals();
+    for (let request = 0; request < 1_000; request += 1) refusals.note('too-many-requests');
+    refusals.note('malformed');
+    expect(log()).toMatchObject([
+      { level: 'warn', reason: 'too-many-requests', requests: 1 },
+      { level: 'warn', reason: 'malformed', requests: 1 },
+    ]);
+    await clock.advance(SUMMARY_INTERVAL_MS);
+    expect(log().slice(2)).toMatchObject([{ reason: 'too-many-requests', requests: 999 }]);
+    expect(await counts()).toEqual({ 'too-many-requests': 1_000, malformed: 1 });
+  });
+
+  it('goes on with one line an interval, and starts anew after a quiet one', async () => {
+    const { refusals, clock, log } = observedRefusals();
+    for (let interval = 0; interval < 3; interval += 1) {
+      refusals.note('connect');
+      refusals.note('connect');
+      await clock.advance(SUMMARY_INTERVAL_MS);
+    }
+    expect(log().map(({ requests }) => requests)).toEqual([1, 1, 2, 2]);
+    await clock.advance(SUMMARY_INTERVAL_MS);
+    expect(clock.sleeping).toBe(0);
+    refusals.note('connect');
+    expect(log()).toHaveLength(5);
+  });
+});
