@@ -1,25 +1,37 @@
 import type { Secret } from '../observability/secret.ts';
 
 /**
+ * What a delegation token says. Its kind is not in it, nor when it next expires: that is known from the server's
+ * answer to a renewal.
+ */
+export interface TokenIdentifier {
+  /** The user the token is for. YARN puts a full principal for who asked for himself, a short name under doAs. */
+  readonly owner: string;
+  /** Short name of who may renew it. */
+  readonly renewer: string;
+  /** Who asked for it on the owner's behalf; empty if nobody did, and from NameNodes since Hadoop 3.3. */
+  readonly realUser: string;
+  /** ms since the epoch; int64, so bigint. */
+  readonly issueDate: bigint;
+  /** ms since the epoch; int64, Long.MAX_VALUE is legal. */
+  readonly maxDate: bigint;
+  /** int32, negative after it wrapped on the server. */
+  readonly sequenceNumber: number;
+  /** int32. */
+  readonly masterKeyId: number;
+}
+
+/**
  * A Hadoop delegation token with the fields of its decoded identifier.
  *
  * `kind` and `service` are client-side labels that the server never checks; `identifier` and `password` are what
- * authenticates. Dates are milliseconds since the epoch, as bigint because Long.MAX_VALUE is a legal maxDate.
+ * authenticates.
  */
-export interface DelegationToken {
+export interface DelegationToken extends TokenIdentifier {
   readonly kind: string;
   readonly service: string;
   readonly identifier: Uint8Array;
   readonly password: Secret<Uint8Array>;
-  readonly owner: string;
-  readonly renewer: string;
-  /** Empty since Hadoop 3.3 for a WebHDFS token issued to a proxy user, the proxy's short name before. */
-  readonly realUser: string;
-  readonly issueDate: bigint;
-  readonly maxDate: bigint;
-  /** int32, may be negative after it wrapped on the server. */
-  readonly sequenceNumber: number;
-  readonly masterKeyId: number;
 }
 
 export interface IssueRequest {

@@ -3,15 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { encodeTokenUrlString } from '../../src/hadoop/codec/token.ts';
 import type { Token } from '../../src/hadoop/codec/token.ts';
 import { encodeTokenIdentifier } from '../../src/hadoop/codec/token-identifier.ts';
+import type { TokenIdentifier } from '../../src/hadoop/codec/token-identifier.ts';
 
-export interface LedgerEntry {
-  readonly owner: string;
-  readonly renewer: string;
-  readonly realUser: string;
-  readonly issueDate: bigint;
-  readonly maxDate: bigint;
-  readonly sequenceNumber: number;
-  readonly masterKeyId: number;
+export interface LedgerEntry extends TokenIdentifier {
   readonly password: Uint8Array;
 }
 

@@ -14,29 +14,11 @@ import {
   writeInt64Field,
   writeStringField,
 } from './protobuf-wire.ts';
+import type { TokenIdentifier } from '../../delegation-tokens/token-service.ts';
 import { readText, writeText } from './text.ts';
 import { readVInt, readVLong, writeVInt, writeVLong } from './vlong.ts';
 
-/**
- * What a delegation token says. Its kind is not in it, nor when it next expires: that is known from the server's
- * answer to a renewal.
- */
-export interface TokenIdentifier {
-  /** The user the token is for. YARN puts a full principal for who asked for himself, a short name under doAs. */
-  readonly owner: string;
-  /** Short name of who may renew it. */
-  readonly renewer: string;
-  /** Who asked for it on the owner's behalf; empty if nobody did, and from newer NameNodes. */
-  readonly realUser: string;
-  /** ms since the epoch; int64. */
-  readonly issueDate: bigint;
-  /** ms since the epoch; int64, Long.MAX_VALUE is legal. */
-  readonly maxDate: bigint;
-  /** int32, negative after it wrapped on the server. */
-  readonly sequenceNumber: number;
-  /** int32. */
-  readonly masterKeyId: number;
-}
+export type { TokenIdentifier };
 
 /**
  * - `writable`: `AbstractDelegationTokenIdentifier`: `byte version = 0, Text owner, Text renewer, Text realUser,
