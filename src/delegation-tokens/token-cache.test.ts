@@ -199,6 +199,23 @@ describe('TokenCache', () => {
       },
     );
 
+    it('cancels no token that was handed out, should an old answer be repeated', async () => {
+      const { source, cache, get } = setUp();
+      const { token } = await get('alice', 'team-a');
+      const cancelled: unknown[] = [];
+      const repeating: TokenService = {
+        kind: source.kind,
+        issue: async () => ({ ...token, identifier: Uint8Array.from(token.identifier) }),
+        renew: () => Promise.reject(failed('denied')),
+        cancel: async (each) => {
+          cancelled.push(each);
+        },
+      };
+      const request = { source: { ...source, tokenService: repeating }, owner: 'alice', namespace: 'team-b' };
+      await expect(cache.get(request)).rejects.toMatchObject({ failure: 'denied' });
+      expect(cancelled).toEqual([]);
+    });
+
     it('cancels nothing when its own time is up', async () => {
       const { clock, get, tokenService } = setUp();
       tokenService.hang('renew');
