@@ -162,24 +162,7 @@ export class TokenCache {
         if (!isFinal(error)) throw error;
       }
     }
-    const issued = await this.#issue(request, call);
-    try {
-      return await this.#prove(key, request, issued, call);
-    } catch (error) {
-      // A token that a pod may hold is not ours to cancel. This one nobody has: it was issued a moment ago, handed to
-      // no one and forgotten by now, and the server said no to it, which leaves no renewal under way. Unless something
-      // in between repeated an old answer: then it is one that we have handed out. If the cancel fails, the token
-      // ends by itself.
-      if (isFinal(error) && !call.signal.aborted && !this.#hasHandedOut(issued.token))
-        request.source.tokenService.cancel(issued.token).catch(() => {});
-      throw error;
-    }
-  }
-
-  #hasHandedOut({ identifier }: DelegationToken): boolean {
-    return [...this.#entries.values()].some(
-      (entry) => entry.state === 'proven' && Buffer.compare(entry.cached.token.identifier, identifier) === 0,
-    );
+    return await this.#prove(key, request, await this.#issue(request, call), call);
   }
 
   async #issue({ source, owner }: TokenRequest, call: FlightCall): Promise<Unproven> {

@@ -69,6 +69,14 @@ describe('Readiness', () => {
     });
   });
 
+  it('checks again when the clock was set back', async () => {
+    const { readiness, clock, calls } = start('always');
+    await readiness.refresh();
+    await clock.advance(-3_600_000);
+    await readiness.refresh();
+    expect(calls).toEqual([2]);
+  });
+
   it('stays ready through failures that are fewer than three in a row', async () => {
     const { readiness, clock, answers } = start('always');
     await readiness.refresh();

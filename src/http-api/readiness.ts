@@ -105,9 +105,11 @@ export class Readiness {
 
   async #refreshOne(dependency: Dependency, state: State): Promise<void> {
     const age = this.#options.clock.now() - state.checkedAt;
+    // A negative age is a clock that was set back: it says nothing about when the check was.
     const fresh =
-      (state.status === 'ok' && age < CHECK_INTERVAL_MS.ok) ||
-      (state.status === 'failing' && age < CHECK_INTERVAL_MS.failing);
+      age >= 0 &&
+      ((state.status === 'ok' && age < CHECK_INTERVAL_MS.ok) ||
+        (state.status === 'failing' && age < CHECK_INTERVAL_MS.failing));
     if (fresh) return;
     state.running ??= this.#check(dependency, state).finally(() => {
       state.running = undefined;

@@ -40,7 +40,12 @@ export function compileUserPattern(pattern: string = DEFAULT_USER_PATTERN): Judg
       'the user pattern takes too long for some names: leave out repetitions within repetitions, such as (a+)+',
     );
   }
-  return (name) => (isShortName(name) ? match(name) : 'invalid');
+  // And twice here, for the same reason: a halt of the process is no word about the user.
+  const judge: JudgeUserName = (name) => {
+    const verdict = match(name);
+    return verdict === 'undecided' ? match(name) : verdict;
+  };
+  return (name) => (isShortName(name) ? judge(name) : 'invalid');
 }
 
 /** In a context of its own, because only there can a match be ended from outside. */

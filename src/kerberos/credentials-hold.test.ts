@@ -60,6 +60,15 @@ describe('CredentialsHold', () => {
     expect(hold.refused).toBe(true);
   });
 
+  it('does not stand for hours because the clock was set back', async () => {
+    const { hold, clock } = make();
+    hold.refuse(REFUSED);
+    await clock.advance(-3_600_000);
+    expect(() => {
+      hold.throwIfHeld();
+    }).not.toThrow();
+  });
+
   it('says why, what to do, and for how long', async () => {
     const { hold, clock } = make();
     hold.refuse(REFUSED);

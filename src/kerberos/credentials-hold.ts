@@ -36,9 +36,10 @@ export class CredentialsHold {
 
   /** Throws the {@link SpnegoError} of the refusal as long as it stands. */
   throwIfHeld(): void {
-    const { error, until } = this.#refused ?? {};
-    const leftMs = (until ?? 0) - this.#clock.now();
-    if (error !== undefined && leftMs > 0) {
+    const { error, until = 0, holdMs = 0 } = this.#refused ?? {};
+    const leftMs = until - this.#clock.now();
+    // More than the hold is left only when the clock was set back: that says nothing.
+    if (error !== undefined && leftMs > 0 && leftMs <= holdMs) {
       throw new SpnegoError(
         error.failure,
         `${error.message} (the KDC is asked again in ${Math.ceil(leftMs / 1000)} s, or when the keytab has changed)`,

@@ -155,8 +155,8 @@ export class SpnegoSession {
   #mayPassNow(refused: HadoopRefusal): boolean {
     if (refused.remedy !== 'new-tickets') return refused.remedy === 'new-spnego-token';
     const now = this.#clock.now();
-    if (this.#discardTickets === undefined || now - this.#ticketsDiscardedAt < DISCARD_TICKETS_INTERVAL_MS)
-      return false;
+    const age = now - this.#ticketsDiscardedAt;
+    if (this.#discardTickets === undefined || (age >= 0 && age < DISCARD_TICKETS_INTERVAL_MS)) return false;
     this.#ticketsDiscardedAt = now;
     this.#discardTickets();
     return true;
