@@ -1,3 +1,4 @@
+import { withDeadline } from '../concurrency/deadline.ts';
 import { describeError } from '../observability/describe-error.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
@@ -120,7 +121,9 @@ export class Readiness {
   async #check(dependency: Dependency, state: State): Promise<void> {
     const { clock, logger, metrics, checkTimeoutMs } = this.#options;
     try {
-      await withTimeout(dependency.check, clock, checkTimeoutMs);
+      const onTimeout = () => new Error(`no answer within ${checkTimeoutMs} ms`);
+      // A check that ignores its signal counts as failed all the same.
+      await withDeadline({ clock, timeoutMs: checkTimeoutMs, onTimeout }, dependency.check);
       state.status = 'ok';
       state.succeededOnce = true;
       state.failuresInARow = 0;
@@ -149,23 +152,4 @@ function isBlocking(required: Dependency['required'], state: State): boolean {
   if (state.status === 'ok') return false;
   if (!state.succeededOnce) return true;
   return required === 'always' && state.failuresInARow >= FAILURES_UNTIL_BLOCKING;
-}
-
-/** A check that ignores its signal counts as failed all the same. */
-async function withTimeout(check: Dependency['check'], clock: Clock, timeoutMs: number): Promise<void> {
-  const over = new AbortController();
-  const tooLate = new AbortController();
-  const timeout = clock.sleep(timeoutMs, over.signal).then(
-    () => {
-      const error = new Error(`no answer within ${timeoutMs} ms`);
-      tooLate.abort(error);
-      throw error;
-    },
-    () => undefined,
-  );
-  try {
-    await Promise.race([check(tooLate.signal), timeout.then(() => new Promise<never>(() => undefined))]);
-  } finally {
-    over.abort();
-  }
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { errorCode } from '../observability/error-code.ts';
 
 /** Tells a process from another one that got the same pid later, which in containers is the rule: each has a pid 1. */
 export interface ProcessIdentity {
@@ -26,7 +27,7 @@ const existsAtAll = (pid: number): boolean => {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+    return errorCode(error) !== 'ESRCH';
   }
 };
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { KubeConfig, loadYaml } from '@kubernetes/client-node';
+import { errorCode } from '../observability/error-code.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
 
 export interface KubeConfigSource {
@@ -94,7 +95,7 @@ function loadFile(path: string): KubeConfig {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     throw configurationError(
-      `cannot read the kubeconfig ${path}: ${codeOf(error)}`,
+      `cannot read the kubeconfig ${path}: ${errorCode(error)}`,
       'correct kubernetes.kubeconfig',
     );
   }
@@ -129,11 +130,4 @@ function readTokenFilesAgain(kubeConfig: KubeConfig, raw: RawKubeConfig, folder:
 
 function configurationError(message: string, fix: string): KubernetesApiError {
   return new KubernetesApiError('configuration', message, { fix });
-}
-
-/** The errno name of an error of Node, or a word that says there is none. Never its message. */
-export function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'unknown error';
 }

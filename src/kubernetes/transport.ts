@@ -8,7 +8,7 @@ import {
   wrapHttpLibrary,
 } from '@kubernetes/client-node';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
-import { codeOf } from './load-kube-config.ts';
+import { errorCode } from '../observability/error-code.ts';
 
 /** An object in etcd is at most 1.5 MiB by default; nothing that is read here is a list. */
 const MAX_REPLY_BYTES = 8 * 1024 * 1024;
@@ -84,7 +84,7 @@ export class Transport {
       // Without the message: an exec plugin's has its output.
       throw new KubernetesApiError(
         'credentials',
-        `cannot get our own Kubernetes credentials: ${codeOf(error)}`,
+        `cannot get our own Kubernetes credentials: ${errorCode(error)}`,
         {
           fix: 'check the token file, certificate files or exec plugin that the kubeconfig or this pod names',
         },
@@ -141,7 +141,7 @@ function exchangeOnce(request: RequestContext, options: https.RequestOptions): P
       });
     });
     outgoing.on('error', (error) => {
-      reject(outgoing.reusedSocket && codeOf(error) === 'ECONNRESET' ? new StaleConnectionError() : error);
+      reject(outgoing.reusedSocket && errorCode(error) === 'ECONNRESET' ? new StaleConnectionError() : error);
     });
     const body = request.getBody();
     outgoing.end(typeof body === 'string' ? body : undefined);
@@ -158,7 +158,7 @@ function toResponseContext(incoming: http.IncomingMessage, bytes: Buffer): Respo
 }
 
 function connectionError(error: unknown): KubernetesApiError {
-  const code = codeOf(error);
+  const code = errorCode(error);
   const fix = /CERT|TLS|SSL|SIGNATURE|SIGNED/.test(code)
     ? 'check certificate-authority-data and server in the kubeconfig: the name and the CA must fit'
     : 'check that the server of the kubeconfig can be reached from here';

@@ -9,7 +9,7 @@ import { TokenServiceError } from '../../delegation-tokens/token-service.ts';
 import { Secret } from '../../observability/secret.ts';
 import type { Clock } from '../../time/clock.ts';
 import { callTimeout, connectionFailure } from './connection-failure.ts';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from '../../concurrency/deadline.ts';
 
 export const DEFAULT_CALL_TIMEOUT_MS = 20_000;
 export const MAX_REPLY_BYTES = 1024 * 1024;

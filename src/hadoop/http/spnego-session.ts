@@ -5,7 +5,7 @@ import type { Clock } from '../../time/clock.ts';
 import type { HadoopRefusal } from '../classify-hadoop-reply.ts';
 import { SpnegoError } from '../spnego.ts';
 import type { SpnegoInitiator } from '../spnego.ts';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from '../../concurrency/deadline.ts';
 import { cookieHeader, readHadoopAuthCookie } from './hadoop-auth-cookie.ts';
 import type { HadoopAuthCookie } from './hadoop-auth-cookie.ts';
 import type { HadoopHttpClient, HadoopHttpReply, HadoopHttpRequest } from './hadoop-http-client.ts';

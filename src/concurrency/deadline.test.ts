@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { FakeClock, settle } from '../../../test/fakes/fake-clock.ts';
+import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
 import { withDeadline } from './deadline.ts';
 
 const never = () => new Promise<never>(() => {});
