@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isLoopback, parseListenAddress } from './listen-address.ts';
+import { isAddressRange, isLoopback, isUnspecified, parseListenAddress } from './listen-address.ts';
 
 describe('parseListenAddress', () => {
   it.each([
@@ -42,6 +42,52 @@ describe('isLoopback', () => {
     'says no to %s',
     (address) => {
       expect(isLoopback(address)).toBe(false);
+    },
+  );
+});
+
+describe('isUnspecified', () => {
+  it.each(['0.0.0.0', '::', '0:0:0:0:0:0:0:0', '::0.0.0.0', '::ffff:0.0.0.0', '::FFFF:0:0'])(
+    'says yes to %s',
+    (address) => {
+      expect(isUnspecified(address)).toBe(true);
+    },
+  );
+
+  it.each(['127.0.0.1', '::1', 'localhost', '10.0.0.0', 'fe80::', '::ffff:10.0.0.1', '::1%lo', ''])(
+    'says no to %j',
+    (address) => {
+      expect(isUnspecified(address)).toBe(false);
+    },
+  );
+});
+
+describe('isAddressRange', () => {
+  it.each([
+    '',
+    '10.0.0.0/33',
+    '10.0.0.0/08',
+    '10.0.0.0/-1',
+    '10.0.0.0/',
+    '10.0.0.0/8/8',
+    '10.0.0.0/8 ',
+    '10.0.0.0-10.0.0.9',
+    '10.0.0.0/255.0.0.0',
+    '10.0.0',
+    '/8',
+    'fd00::/129',
+    'fe80::1%eth0',
+    '::ffff:10.0.0.0/104',
+    '::ffff:a00:0',
+    'localhost',
+  ])('says no to %j', (text) => {
+    expect(isAddressRange(text)).toBe(false);
+  });
+
+  it.each(['10.0.0.7', '10.0.0.0/8', '10.0.0.7/32', '0.0.0.0/0', 'fd00::/8', '::1', '2001:db8::7/128'])(
+    'says yes to %s',
+    (text) => {
+      expect(isAddressRange(text)).toBe(true);
     },
   );
 });

@@ -38,7 +38,7 @@ describe('loadServeConfig', () => {
     });
     if (!result.ok) throw new Error(JSON.stringify(result.problems));
     const { config } = result;
-    expect(config.listen).toEqual({ address: '0.0.0.0', port: 2000 });
+    expect(config.listen).toMatchObject({ address: '0.0.0.0', port: 2000 });
     expect(config.admin).toEqual({ address: '127.0.0.1', port: 3000 });
     expect(config.logLevel).toBe('debug');
     expect(config.kubernetes.kubeconfig).toBe('/k');

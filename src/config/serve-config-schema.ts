@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { parseDuration } from './duration.ts';
-import { isListenable, isLoopback, MAX_PORT } from './listen-address.ts';
+import { isAddressRange, isListenable, isLoopback, isUnspecified, MAX_PORT } from './listen-address.ts';
 
 /**
  * What the configuration file of `kerbridge serve` may hold, as it is written there. `serve-config.ts` turns it into
@@ -24,6 +24,17 @@ const name = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, {
   error: 'must be 1 to 63 of a-z, 0-9 and "-", and start and end with a letter or digit',
 });
 
+/** RFC 1123 subdomain, as the API server demands of most names. */
+const objectName = z
+  .string()
+  .regex(/^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/, {
+    error: 'must be a name of Kubernetes: a-z, 0-9, "-" and "."',
+  });
+
+/** Of the whole server; see SERVER_LIMITS in src/http-api/limits.ts. */
+const MAX_REQUESTS = 1_000;
+const MAX_TOKEN_LIFETIME_MS = 86_400_000;
+
 const text = z.string().min(1, { error: 'must not be empty; leave the key out instead' });
 
 const userName = z.string().refine((entry) => entry.trim() !== '', { error: 'must not be empty; remove it' });
@@ -42,18 +53,50 @@ const regularExpression = text.refine(
   { error: 'is not a regular expression of JavaScript (flag u)' },
 );
 
+/** `10.0.0.0/8`, `fd00::/8`, or a single address. */
+const addressRange = z
+  .string()
+  .refine(isAddressRange, {
+    error:
+      'must be an IP address or a range in CIDR notation, for example 10.0.0.0/8 or fd00::/8; IPv4 in dotted form',
+  })
+  .refine((range) => !isAddressRange(range) || !range.endsWith('/0'), {
+    error: 'is everybody, so every pod could name the address of another one: name your proxies',
+  });
+
 const listen = z
   .strictObject({
     address: address.default('127.0.0.1'),
     port: port.default(8080),
     allowPlainHttp: z.boolean().default(false),
+    tls: z.strictObject({ certFile: path, keyFile: path }).optional(),
+    trustedProxies: z.array(addressRange).default([]),
   })
-  .refine(({ address: on, allowPlainHttp }) => allowPlainHttp || !isListenable(on) || isLoopback(on), {
-    path: ['address'],
-    error:
-      'is not a loopback address, and credentials would cross the network in plain HTTP: ' +
-      'listen on 127.0.0.1, or set listen.allowPlainHttp: true if something in front of this port does TLS',
+  .refine(
+    ({ address: on, allowPlainHttp, tls }) =>
+      tls !== undefined || allowPlainHttp || !isListenable(on) || isLoopback(on),
+    {
+      path: ['address'],
+      error:
+        'is not a loopback address, and credentials would cross the network in plain HTTP: ' +
+        'set listen.tls, listen on 127.0.0.1, or set listen.allowPlainHttp: true if something in front of this port does TLS',
+    },
+  )
+  .refine(({ allowPlainHttp, tls }) => tls === undefined || !allowPlainHttp, {
+    path: ['allowPlainHttp'],
+    error: 'has no meaning with listen.tls: remove one of the two',
   });
+
+const admin = z.strictObject({
+  address: address
+    .refine((on) => !isUnspecified(on), {
+      error:
+        'is every address of this machine, and this port has no TLS and asks nobody who they are: ' +
+        'write 127.0.0.1, or the IP address of this pod (--admin-listen "$(POD_IP):8081")',
+    })
+    .default('127.0.0.1'),
+  port: port.default(8081),
+});
 
 export const clusterSchema = z.strictObject({
   name: name.default('default'),
@@ -70,12 +113,21 @@ export const clusterSchema = z.strictObject({
 
 export const serveConfigSchema = z.strictObject({
   listen: listen.prefault({}),
-  admin: z.strictObject({ address: address.default('127.0.0.1'), port: port.default(8081) }).prefault({}),
+  admin: admin.prefault({}),
   kubernetes: z
     .strictObject({
       kubeconfig: path.optional(),
       context: text.optional(),
       audience: text.default('kerbridge'),
+      adminAudience: text.default('kerbridge-admin'),
+      issuers: z.array(text).default([]),
+      maxTokenLifetime: duration
+        .refine((written) => (parseDuration(written) ?? 0) <= MAX_TOKEN_LIFETIME_MS, {
+          error: 'must be at most 24h: whoever copies a token can use it for that long',
+        })
+        .default('1h'),
+      podSelector: text.optional(),
+      checkSourceAddress: z.boolean().default(true),
     })
     .prefault({}),
   identity: z
@@ -83,8 +135,14 @@ export const serveConfigSchema = z.strictObject({
       annotation: text.default('iddecorator.username'),
       userPattern: regularExpression.default('[A-Za-z_][A-Za-z0-9._-]*[$]?'),
       denyUsers: z.array(userName).default([]),
+      rulesFile: path.optional(),
+      revocationsFile: path.optional(),
+      revocationsConfigMap: z
+        .strictObject({ namespace: name.optional(), name: objectName.default('kerbridge-revocations') })
+        .prefault({}),
     })
     .prefault({}),
+  audit: z.strictObject({ file: path.optional() }).prefault({}),
   clusters: z
     .array(clusterSchema, { error: 'name at least one cluster, or use --hadoop-conf and --keytab' })
     .min(1, { error: 'name at least one cluster, or use --hadoop-conf and --keytab' }),
@@ -93,6 +151,7 @@ export const serveConfigSchema = z.strictObject({
       hadoopCallTimeout: duration.default('20s'),
       kerberosStepTimeout: duration.default('40s'),
       kubernetesCallTimeout: duration.default('10s'),
+      requestsPerNamespace: z.int().min(1).max(MAX_REQUESTS).default(200),
     })
     .prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),

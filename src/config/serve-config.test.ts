@@ -6,6 +6,7 @@ import { parseServeConfig } from './serve-config.ts';
 
 const cluster = { hadoopConf: '/etc/hadoop/conf', keytab: '/etc/kerbridge/kerbridge.keytab' };
 const minimal = { clusters: [cluster] };
+const tls = { certFile: '/tls/tls.crt', keyFile: '/tls/tls.key' };
 
 function problemsOf(input: unknown): string[] {
   const result = parseServeConfig(input);
@@ -21,10 +22,27 @@ function configOf(input: unknown) {
 describe('parseServeConfig', () => {
   it('fills in the defaults, in milliseconds', () => {
     expect(configOf(minimal)).toEqual({
-      listen: { address: '127.0.0.1', port: 8080 },
+      listen: { address: '127.0.0.1', port: 8080, tls: undefined, trustedProxies: [] },
       admin: { address: '127.0.0.1', port: 8081 },
-      kubernetes: { kubeconfig: undefined, context: undefined, audience: 'kerbridge' },
-      identity: { annotation: DEFAULT_ANNOTATION, userPattern: DEFAULT_USER_PATTERN, denyUsers: [] },
+      kubernetes: {
+        kubeconfig: undefined,
+        context: undefined,
+        audience: 'kerbridge',
+        adminAudience: 'kerbridge-admin',
+        issuers: [],
+        maxTokenLifetimeMs: 3_600_000,
+        podSelector: undefined,
+        checkSourceAddress: true,
+      },
+      identity: {
+        annotation: DEFAULT_ANNOTATION,
+        userPattern: DEFAULT_USER_PATTERN,
+        denyUsers: [],
+        rulesFile: undefined,
+        revocationsFile: undefined,
+        revocationsConfigMap: { namespace: undefined, name: 'kerbridge-revocations' },
+      },
+      audit: { file: undefined },
       clusters: [
         {
           ...cluster,
@@ -38,7 +56,12 @@ describe('parseServeConfig', () => {
           services: {},
         },
       ],
-      limits: { hadoopCallTimeoutMs: 20_000, kerberosStepTimeoutMs: 40_000, kubernetesCallTimeoutMs: 10_000 },
+      limits: {
+        hadoopCallTimeoutMs: 20_000,
+        kerberosStepTimeoutMs: 40_000,
+        kubernetesCallTimeoutMs: 10_000,
+        requestsPerNamespace: 200,
+      },
       logLevel: 'info',
       shutdownDrainPeriodMs: 5_000,
       shutdownGracePeriodMs: 20_000,
@@ -50,6 +73,8 @@ describe('parseServeConfig', () => {
     for (const part of [
       config,
       config.listen,
+      config.listen.trustedProxies,
+      config.identity.revocationsConfigMap,
       config.clusters,
       config.clusters[0],
       config.clusters[0].services,
@@ -61,6 +86,11 @@ describe('parseServeConfig', () => {
   it.each([
     ['loopback in plain HTTP', { listen: { address: '::1' } }],
     ['elsewhere, when said to be meant', { listen: { address: '0.0.0.0', allowPlainHttp: true } }],
+    ['elsewhere, with a certificate', { listen: { address: '0.0.0.0', tls } }],
+    ['TLS on loopback', { listen: { tls } }],
+    ['proxies', { listen: { trustedProxies: ['10.0.0.7', '192.0.2.0/24', 'fd00::/8'] } }],
+    ['the admin port on the address of the pod', { admin: { address: '10.0.0.1' } }],
+    ['tokens of a whole day', { kubernetes: { maxTokenLifetime: '24h' } }],
     ['any free port twice', { listen: { port: 0 }, admin: { port: 0 } }],
     ['several clusters of different names', { clusters: [cluster, { ...cluster, name: 'b' }] }],
   ])('takes %s', (_name, input) => {
@@ -87,6 +117,117 @@ describe('parseServeConfig', () => {
       'plain HTTP on one address',
       { ...minimal, listen: { address: '10.0.0.1' } },
       /^listen\.address: .*loopback/,
+    ],
+    [
+      'plain HTTP and TLS',
+      { ...minimal, listen: { address: '0.0.0.0', allowPlainHttp: true, tls } },
+      /^listen\.allowPlainHttp: has no meaning with listen\.tls/,
+    ],
+    [
+      'a certificate without its key',
+      { ...minimal, listen: { tls: { certFile: '/tls.crt' } } },
+      /^listen\.tls\.keyFile: is required/,
+    ],
+    [
+      'a relative certificate',
+      { ...minimal, listen: { tls: { ...tls, certFile: 'tls.crt' } } },
+      /^listen\.tls\.certFile: must be an absolute path/,
+    ],
+    [
+      'an unknown key of TLS',
+      { ...minimal, listen: { tls: { ...tls, passphrase: 'x' } } },
+      /^listen\.tls\.passphrase: unknown key/,
+    ],
+    [
+      'a proxy by name',
+      { ...minimal, listen: { trustedProxies: ['10.0.0.7', 'proxy.example'] } },
+      /^listen\.trustedProxies\[1\]: must be an IP address or a range in CIDR notation/,
+    ],
+    [
+      'mapped proxies',
+      { ...minimal, listen: { trustedProxies: ['::ffff:10.0.0.0/104'] } },
+      /^listen\.trustedProxies\[0\]: .*IPv4 in dotted form/,
+    ],
+    [
+      'everybody as a proxy',
+      { ...minimal, listen: { trustedProxies: ['0.0.0.0/0'] } },
+      /^listen\.trustedProxies\[0\]: is everybody/,
+    ],
+    [
+      'everybody of IPv6 as a proxy',
+      { ...minimal, listen: { trustedProxies: ['::/0'] } },
+      /^listen\.trustedProxies\[0\]: is everybody/,
+    ],
+    [
+      'the admin port on all addresses',
+      { ...minimal, admin: { address: '0.0.0.0' } },
+      /^admin\.address: is every address.*--admin-listen/,
+    ],
+    [
+      'the admin port on all addresses of IPv6',
+      { ...minimal, admin: { address: '::' } },
+      /^admin\.address: is every address/,
+    ],
+    [
+      'one audience for pods and operators',
+      { ...minimal, kubernetes: { audience: 'a', adminAudience: 'a' } },
+      /^kubernetes\.adminAudience: is the same as kubernetes\.audience/,
+    ],
+    [
+      'the audience of operators for pods',
+      { ...minimal, kubernetes: { audience: 'kerbridge-admin' } },
+      /^kubernetes\.adminAudience: is the same as kubernetes\.audience/,
+    ],
+    [
+      'an empty issuer',
+      { ...minimal, kubernetes: { issuers: [''] } },
+      /^kubernetes\.issuers\[0\]: must not be empty/,
+    ],
+    [
+      'tokens that live for longer than a day',
+      { ...minimal, kubernetes: { maxTokenLifetime: '25h' } },
+      /^kubernetes\.maxTokenLifetime: must be at most 24h/,
+    ],
+    [
+      'an empty selector',
+      { ...minimal, kubernetes: { podSelector: '' } },
+      /^kubernetes\.podSelector: must not be empty/,
+    ],
+    [
+      'a switch that is neither on nor off',
+      { ...minimal, kubernetes: { checkSourceAddress: 'no' } },
+      /^kubernetes\.checkSourceAddress: expected boolean/,
+    ],
+    [
+      'a relative file of rules',
+      { ...minimal, identity: { rulesFile: 'rules.yaml' } },
+      /^identity\.rulesFile: must be an absolute path/,
+    ],
+    [
+      'a relative file of revocations',
+      { ...minimal, identity: { revocationsFile: 'revocations.yaml' } },
+      /^identity\.revocationsFile: must be an absolute path/,
+    ],
+    [
+      'a ConfigMap that can have no such name',
+      { ...minimal, identity: { revocationsConfigMap: { name: 'A_b' } } },
+      /^identity\.revocationsConfigMap\.name: must be a name of Kubernetes/,
+    ],
+    [
+      'a namespace that can have no such name',
+      { ...minimal, identity: { revocationsConfigMap: { namespace: 'a.b' } } },
+      /^identity\.revocationsConfigMap\.namespace: must be 1 to 63/,
+    ],
+    ['a relative audit file', { ...minimal, audit: { file: 'audit.log' } }, /^audit\.file: must be an abs/],
+    [
+      'no requests for a namespace',
+      { ...minimal, limits: { requestsPerNamespace: 0 } },
+      /^limits\.requestsPerNamespace: /,
+    ],
+    [
+      'more requests for a namespace than for all',
+      { ...minimal, limits: { requestsPerNamespace: 1_001 } },
+      /^limits\.requestsPerNamespace: /,
     ],
     [
       'a host name to listen on',
@@ -173,10 +314,19 @@ describe('parseServeConfig', () => {
     const problems = problemsOf({
       clusters: [{ hadoopConf: secret, keytab: secret, name: secret, allowPlainHttp: secret }],
       log: { level: secret },
-      listen: { address: secret, port: secret },
+      listen: {
+        address: secret,
+        port: secret,
+        trustedProxies: [secret],
+        tls: { certFile: secret, keyFile: secret },
+      },
+      kubernetes: { maxTokenLifetime: secret, checkSourceAddress: secret },
+      identity: { rulesFile: secret, revocationsConfigMap: { namespace: secret, name: secret } },
+      audit: { file: secret },
+      admin: { address: secret },
       shutdownGracePeriod: secret,
     });
-    expect(problems.length).toBeGreaterThanOrEqual(8);
+    expect(problems.length).toBeGreaterThanOrEqual(17);
     expect(problems.join('\n')).not.toContain('hunter2');
   });
 });

@@ -1,12 +1,17 @@
-import type { z } from 'zod';
-import { type ConfigProblem, formatPath } from './config-problem.ts';
+import type { ConfigProblem } from './config-problem.ts';
 import { parseDuration } from './duration.ts';
+import { explainIssue } from './explain-issue.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { clusterSchema, type RawServeConfig, serveConfigSchema } from './serve-config-schema.ts';
 
 /** What `kerbridge serve` runs with: checked, in units, frozen. Files that it names have not been opened yet. */
 export interface ServeConfig {
-  readonly listen: ListenAddress;
+  readonly listen: ListenAddress & {
+    /** undefined: plain HTTP. PEM files, read again when they change. */
+    readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+    /** IP addresses and CIDR ranges whose `X-Forwarded-For` is believed. */
+    readonly trustedProxies: readonly string[];
+  };
   readonly admin: ListenAddress;
   readonly kubernetes: {
     /** undefined: the current context of `kubeconfig`. */
@@ -14,6 +19,14 @@ export interface ServeConfig {
     /** undefined: the service account of the pod this runs in. */
     readonly kubeconfig: string | undefined;
     readonly audience: string;
+    /** The audience of operators' tokens, for `kerbridge tokens`. */
+    readonly adminAudience: string;
+    /** `iss` of tokens that are accepted besides the issuer that the API server names. */
+    readonly issuers: readonly string[];
+    readonly maxTokenLifetimeMs: number;
+    /** Label selector of the pods to keep in memory; undefined: all. Others are looked up one by one. */
+    readonly podSelector: string | undefined;
+    readonly checkSourceAddress: boolean;
   };
   readonly identity: {
     readonly annotation: string;
@@ -21,13 +34,21 @@ export interface ServeConfig {
     readonly userPattern: string;
     /** On top of the built-in list. */
     readonly denyUsers: readonly string[];
+    /** Both are YAML, read again when they change. */
+    readonly rulesFile: string | undefined;
+    readonly revocationsFile: string | undefined;
+    /** namespace undefined: our own, or `kerbridge` outside a pod. */
+    readonly revocationsConfigMap: { readonly namespace: string | undefined; readonly name: string };
   };
+  /** undefined: standard error. */
+  readonly audit: { readonly file: string | undefined };
   /** At least one; the first is the default. */
   readonly clusters: readonly [ClusterConfig, ...ClusterConfig[]];
   readonly limits: {
     readonly hadoopCallTimeoutMs: number;
     readonly kerberosStepTimeoutMs: number;
     readonly kubernetesCallTimeoutMs: number;
+    readonly requestsPerNamespace: number;
   };
   readonly logLevel: RawServeConfig['log']['level'];
   readonly shutdownDrainPeriodMs: number;
@@ -85,19 +106,41 @@ function toServeConfig(raw: RawServeConfig): ServeConfig {
   const [first, ...rest] = raw.clusters.map(toClusterConfig);
   if (first === undefined) throw new RangeError('no cluster');
   return {
-    listen: { address: raw.listen.address, port: raw.listen.port },
+    listen: {
+      address: raw.listen.address,
+      port: raw.listen.port,
+      tls: raw.listen.tls,
+      trustedProxies: raw.listen.trustedProxies,
+    },
     admin: raw.admin,
     kubernetes: {
       context: raw.kubernetes.context,
       kubeconfig: raw.kubernetes.kubeconfig,
       audience: raw.kubernetes.audience,
+      adminAudience: raw.kubernetes.adminAudience,
+      issuers: raw.kubernetes.issuers,
+      maxTokenLifetimeMs: milliseconds(raw.kubernetes.maxTokenLifetime),
+      podSelector: raw.kubernetes.podSelector,
+      checkSourceAddress: raw.kubernetes.checkSourceAddress,
     },
-    identity: raw.identity,
+    identity: {
+      annotation: raw.identity.annotation,
+      userPattern: raw.identity.userPattern,
+      denyUsers: raw.identity.denyUsers,
+      rulesFile: raw.identity.rulesFile,
+      revocationsFile: raw.identity.revocationsFile,
+      revocationsConfigMap: {
+        namespace: raw.identity.revocationsConfigMap.namespace,
+        name: raw.identity.revocationsConfigMap.name,
+      },
+    },
+    audit: { file: raw.audit.file },
     clusters: [first, ...rest],
     limits: {
       hadoopCallTimeoutMs: milliseconds(raw.limits.hadoopCallTimeout),
       kerberosStepTimeoutMs: milliseconds(raw.limits.kerberosStepTimeout),
       kubernetesCallTimeoutMs: milliseconds(raw.limits.kubernetesCallTimeout),
+      requestsPerNamespace: raw.limits.requestsPerNamespace,
     },
     logLevel: raw.log.level,
     shutdownDrainPeriodMs: milliseconds(raw.shutdownDrainPeriod),
@@ -149,6 +192,12 @@ function crossCheck(input: unknown): ConfigProblem[] {
   if (listen !== undefined && listen.port !== 0 && listen.port === admin?.port) {
     problems.push({ path: 'admin.port', message: 'is the same as listen.port; give it one of its own' });
   }
+  if (kubernetes !== undefined && kubernetes.audience === kubernetes.adminAudience) {
+    problems.push({
+      path: 'kubernetes.adminAudience',
+      message: 'is the same as kubernetes.audience: a token out of any pod would do for an operator',
+    });
+  }
   if (kubernetes?.context !== undefined && kubernetes.kubeconfig === undefined) {
     problems.push({
       path: 'kubernetes.context',
@@ -162,26 +211,6 @@ function valueAt(mapping: unknown, key: string): unknown {
   return typeof mapping === 'object' && mapping !== null && Object.hasOwn(mapping, key)
     ? Reflect.get(mapping, key)
     : undefined;
-}
-
-type Issue = z.core.$ZodIssue;
-
-/** zod's issue in words that name the fix. Values are never repeated: someone will paste a secret into the wrong key. */
-function explainIssue(issue: Issue): ConfigProblem[] {
-  const path = formatPath(issue.path);
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      path: formatPath([...issue.path, key]),
-      message: 'unknown key; check its spelling, or remove it',
-    }));
-  }
-  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
-    return [{ path, message: 'is required' }];
-  }
-  if (issue.code === 'invalid_key' || issue.code === 'invalid_element') {
-    return [{ path, message: issue.issues.map(({ message }) => message).join('; ') }];
-  }
-  return [{ path, message: issue.message.replace(/^Invalid (?:input|option): /, '') }];
 }
 
 function deepFreeze<T>(value: T): T {

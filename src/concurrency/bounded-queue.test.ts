@@ -1,0 +1,219 @@
+import { getEventListeners } from 'node:events';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
+import { BoundedQueue, QueueFullError, QueueTimeoutError } from './bounded-queue.ts';
+
+function world({ inFlight = 1, waiting = 2 } = {}) {
+  const clock = new FakeClock();
+  const queue = new BoundedQueue({ clock, inFlight, waiting });
+  const begun: string[] = [];
+  /** Work that ends when it is told to. */
+  const work = (name: string) => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const run = () => {
+      begun.push(name);
+      return promise;
+    };
+    return { run, end: () => resolve(name), fail: () => reject(new Error(name)) };
+  };
+  const counts = () => [queue.running, queue.waiting];
+  return { clock, queue, begun, work, counts };
+}
+
+const never = () => new Promise<never>(() => {});
+
+const outcomeOf = async (call: Promise<unknown>): Promise<unknown> =>
+  await call.catch((error: unknown) => error);
+
+describe('a full queue', () => {
+  it('refuses at once, and begins nothing', async () => {
+    const { queue, begun, work, counts } = world();
+    const works = ['a', 'b', 'c', 'd'].map(work);
+    const calls = works.map(({ run }) => queue.run(run));
+    expect(await outcomeOf(calls[3] ?? Promise.resolve())).toBeInstanceOf(QueueFullError);
+    expect(begun).toEqual(['a']);
+    expect(counts()).toEqual([1, 2]);
+    for (const { end } of works) end();
+    expect(await Promise.all(calls.slice(0, 3))).toEqual(['a', 'b', 'c']);
+    expect(counts()).toEqual([0, 0]);
+  });
+
+  it('lets nobody wait where nobody may', async () => {
+    const { queue, work } = world({ waiting: 0 });
+    const first = work('a');
+    const call = queue.run(first.run);
+    await expect(queue.run(work('b').run)).rejects.toBeInstanceOf(QueueFullError);
+    first.end();
+    await call;
+    expect(await queue.run(async () => 'again')).toBe('again');
+  });
+});
+
+describe('a caller that waits', () => {
+  it('too long is told so, and frees its place in the queue', async () => {
+    const { clock, queue, begun, work, counts } = world();
+    const first = work('a');
+    const running = queue.run(first.run);
+    const late = outcomeOf(queue.run(work('late').run, { maxWaitMs: 100 }));
+    const patient = queue.run(async () => begun.push('patient'));
+    await clock.advance(99);
+    expect(counts()).toEqual([1, 2]);
+    await clock.advance(1);
+    expect(await late).toBeInstanceOf(QueueTimeoutError);
+    expect(counts()).toEqual([1, 1]);
+    first.end();
+    await Promise.all([running, patient]);
+    expect(begun).toEqual(['a', 'patient']);
+  });
+
+  it('and gives up leaves with its own reason, whichever place it had', async () => {
+    const { clock, queue, begun, work, counts } = world({ waiting: 5 });
+    const first = work('a');
+    const running = queue.run(first.run);
+    const callers = ['b', 'c', 'd', 'e', 'f'].map((name) => {
+      const controller = new AbortController();
+      const call = queue.run(async () => begun.push(name), { signal: controller.signal, maxWaitMs: 1000 });
+      return { controller, outcome: outcomeOf(call) };
+    });
+    for (const index of [2, 0, 4]) callers[index]?.controller.abort(`gone ${index}`);
+    expect(counts()).toEqual([1, 2]);
+    first.end();
+    await running;
+    const outcomes = await Promise.all(callers.map(({ outcome }) => outcome));
+    expect(outcomes).toEqual(['gone 0', 2, 'gone 2', 3, 'gone 4']);
+    expect(begun).toEqual(['a', 'c', 'e']);
+    expect(counts()).toEqual([0, 0]);
+    expect(clock.sleeping).toBe(0);
+    for (const { controller } of callers) expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+  });
+
+  it('and gives up in the moment its turn comes hands the place on', async () => {
+    const { queue, begun, work, counts } = world();
+    const first = work('a');
+    const caller = new AbortController();
+    const running = queue.run(async () => {
+      await first.run();
+      // Its place is handed over in the same turn of the event loop, before or after this.
+      queueMicrotask(() => {
+        queueMicrotask(() => caller.abort('at the last moment'));
+      });
+    });
+    const leaver = outcomeOf(queue.run(work('leaver').run, { signal: caller.signal }));
+    const next = queue.run(async () => begun.push('next'));
+    first.end();
+    expect(await leaver).toBe('at the last moment');
+    await Promise.all([running, next]);
+    expect(begun).toEqual(['a', 'next']);
+    expect(counts()).toEqual([0, 0]);
+  });
+
+  it('stops its timer when its turn comes', async () => {
+    const { clock, queue, work } = world();
+    const [first, second] = [work('a'), work('b')];
+    const calls = [queue.run(first.run), queue.run(second.run, { maxWaitMs: 100 })];
+    first.end();
+    await calls[0];
+    await clock.advance(200);
+    second.end();
+    expect(await calls[1]).toBe('b');
+    expect(clock.sleeping).toBe(0);
+  });
+
+  it('has its turn once, also when its timer ends in the same moment', async () => {
+    const timer = Promise.withResolvers<void>();
+    // As a timer that has ended, but whose sleeper was not told yet when it was stopped.
+    const clock = { now: () => 0, sleep: () => timer.promise };
+    const queue = new BoundedQueue({ clock, inFlight: 1, waiting: 2 });
+    const [first, second, third] = ['a', 'b', 'c'].map(world().work);
+    const calls = [first, second, third].map((work) => queue.run(work?.run ?? never, { maxWaitMs: 100 }));
+    first?.end();
+    await calls[0];
+    await settle();
+    // The third leaves, the second does not.
+    timer.resolve();
+    expect(await outcomeOf(calls[2] ?? never())).toBeInstanceOf(QueueTimeoutError);
+    expect([queue.running, queue.waiting]).toEqual([1, 0]);
+    second?.end();
+    expect(await calls[1]).toBe('b');
+    expect([queue.running, queue.waiting]).toEqual([0, 0]);
+  });
+
+  it('starts nothing when it comes aborted', async () => {
+    const { queue, begun, work, counts } = world();
+    const signal = AbortSignal.abort('late');
+    expect(await outcomeOf(queue.run(work('a').run, { signal }))).toBe('late');
+    expect([begun, counts()]).toEqual([[], [0, 0]]);
+  });
+});
+
+describe('work', () => {
+  it('that fails, also at once, frees its place and tells its error', async () => {
+    const { queue, work, counts } = world();
+    const first = work('a');
+    const calls = [
+      queue.run(first.run),
+      queue.run(() => {
+        throw new Error('thrown');
+      }),
+      queue.run(async () => 'c'),
+    ];
+    first.fail();
+    expect(await Promise.allSettled(calls)).toEqual([
+      { status: 'rejected', reason: new Error('a') },
+      { status: 'rejected', reason: new Error('thrown') },
+      { status: 'fulfilled', value: 'c' },
+    ]);
+    expect(counts()).toEqual([0, 0]);
+  });
+
+  it('keeps its place until it has settled, also when its caller is gone', async () => {
+    const { queue, begun, work, counts } = world();
+    const first = work('a');
+    const caller = new AbortController();
+    const running = queue.run(first.run, { signal: caller.signal });
+    const next = queue.run(async () => begun.push('b'));
+    caller.abort('gone');
+    await settle();
+    expect([begun, counts()]).toEqual([['a'], [1, 1]]);
+    first.end();
+    expect(await running).toBe('a');
+    await next;
+  });
+
+  it('begins at once while there is room', async () => {
+    const { queue, begun, work } = world({ inFlight: 2 });
+    const works = ['a', 'b'].map(work);
+    const calls = works.map(({ run }) => queue.run(run));
+    expect(begun).toEqual(['a', 'b']);
+    for (const { end } of works) end();
+    await Promise.all(calls);
+  });
+});
+
+it('runs 10,000 in order of their coming, 8 at once, with others leaving in between', async () => {
+  const { queue, counts } = world({ inFlight: 8, waiting: 10_000 });
+  const begun: number[] = [];
+  let most = 0;
+  const calls = Array.from({ length: 10_008 }, (_, index) => {
+    const controller = new AbortController();
+    const call = queue.run(
+      async () => {
+        most = Math.max(most, queue.running);
+        await Promise.resolve();
+        begun.push(index);
+      },
+      { signal: controller.signal },
+    );
+    return { controller, outcome: outcomeOf(call) };
+  });
+  expect(counts()).toEqual([8, 10_000]);
+  // From the end, as far from the head of the queue as can be.
+  for (let index = 10_007; index >= 8; index -= 2) calls[index]?.controller.abort('gone');
+  expect(counts()).toEqual([8, 5000]);
+  await Promise.all(calls.map(({ outcome }) => outcome));
+  const expected = [...Array(10_008).keys()].filter((index) => index < 8 || index % 2 === 0);
+  expect([most, begun]).toEqual([8, expected]);
+  expect(counts()).toEqual([0, 0]);
+});
