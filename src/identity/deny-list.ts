@@ -1,3 +1,5 @@
+import { createGlobTable } from './glob-table.ts';
+
 /**
  * Superusers and service users of a Hadoop cluster, and the first components of their principals. Whoever becomes `hdfs`
  * may read everything, and `HTTP`, `kms` or a metastore's user are proxy users for everybody in most clusters.
@@ -50,32 +52,13 @@ export function createDenyList(options: DenyListOptions): DenyUsers {
   }
   const names = [...DEFAULT_DENIED_USERS, ...options.ownShortNames, ...(options.serviceUsers ?? [])];
   if (names.some((name) => name.trim() === '')) throw new RangeError('deny list: a name of ours is empty');
-  const entries = [
-    ...names.map((entry) => ({ entry, parts: [entry.trim().toLowerCase()] })),
-    ...(options.users ?? []).map((entry) => ({ entry, parts: entry.trim().toLowerCase().split('*') })),
-  ];
-  return (user) => {
-    const folded = user.toLowerCase();
-    return entries.find(({ parts }) => matchesGlob(folded, parts))?.entry;
-  };
+  const literal = new Map(names.map((name) => [name.trim().toLowerCase(), name]));
+  const denyUsers = createDenyUsers(options.users ?? []);
+  return (user) => literal.get(user.toLowerCase()) ?? denyUsers(user);
 }
 
-/**
- * `parts` are what stands between the stars. No regular expression: nothing of an entry has to be escaped, and a
- * hostile name can't make the match backtrack.
- */
-function matchesGlob(name: string, parts: readonly string[]): boolean {
-  const [first = '', ...rest] = parts;
-  const last = rest.pop();
-  if (last === undefined) return name === first;
-  if (name.length < first.length + last.length || !name.startsWith(first) || !name.endsWith(last))
-    return false;
-  const end = name.length - last.length;
-  let position = first.length;
-  for (const part of rest) {
-    const found = name.indexOf(part, position);
-    if (found === -1 || found + part.length > end) return false;
-    position = found + part.length;
-  }
-  return true;
+/** What is denied by names and globs alone. They are compared without regard to case. */
+export function createDenyUsers(entries: readonly string[]): DenyUsers {
+  const lookUp = createGlobTable(entries.map((entry) => [entry.trim().toLowerCase(), entry]));
+  return (user) => lookUp(user.toLowerCase());
 }

@@ -1,5 +1,8 @@
+import type { Clock } from '../time/clock.ts';
 import type { DenyUsers } from './deny-list.ts';
 import type { IdentifyUser, IdentityRefusal, IdentityResult } from './identity-result.ts';
+import type { IdentityRules } from './identity-rules.ts';
+import { indexRevocations, type Revocation, type RevocationsNow } from './revocations.ts';
 import { compileUserPattern } from './user-name.ts';
 
 /** Kube2Hadoop's annotation. */
@@ -10,43 +13,106 @@ export interface UserIdentifierOptions {
   readonly annotation?: string;
   /** Regular expression for the whole user name; default that of WebHDFS. See `compileUserPattern`. */
   readonly userPattern?: string;
+  /** The built-in list and the configuration's; the rules have their own. */
   readonly denyUsers: DenyUsers;
+  /** Those in force now. */
+  readonly rules: () => IdentityRules;
+  /** Asked for every caller, so it should be cheap, and its array the same while nothing changes. */
+  readonly revocations: () => RevocationsNow;
+  readonly clock: Clock;
 }
 
 /**
- * Decides which Hadoop user a pod speaks for: the one its annotation names. There is no default user and no fallback.
+ * Decides which Hadoop user a pod speaks for: the one its annotation names, or the one it asks to be instead, if the rules
+ * let it. There is no default user and no fallback.
  *
- * NOTE: the annotation is not signed yet; that comes with the ID decorator. Until then the guard is who may write it:
- * whoever may create pods, or patch `pods`, `pods/status` or `pods/binding`, in a namespace can name any user there
- * that is not denied.
+ * NOTE: the annotation is not signed yet; that comes with the ID decorator. Until then the guards are who may write it
+ * and the namespace rules: whoever may create pods, or patch `pods`, `pods/status` or `pods/binding`, in a namespace can
+ * name any user that may be there.
  */
 export function createUserIdentifier(options: UserIdentifierOptions): IdentifyUser {
-  const { annotation = DEFAULT_ANNOTATION, denyUsers } = options;
+  const { annotation = DEFAULT_ANNOTATION, clock } = options;
   if (annotation === '') throw new RangeError('annotation is empty: name the annotation that holds the user');
   const judgeUserName = compileUserPattern(options.userPattern);
+  const indexOf = rememberLast(indexRevocations);
 
   return (pod, doAs) => {
     const stamped = Object.hasOwn(pod.annotations, annotation) ? pod.annotations[annotation] : undefined;
+    // check: stamp-present
     if (stamped === undefined || stamped === '') return refused('no-stamp');
-    const verdict = judgeUserName(stamped);
-    if (verdict !== 'valid') {
-      const shown = JSON.stringify(stamped.slice(0, 64));
-      const slow = `${shown}: identity.userPattern took too long for it; simplify the pattern`;
-      return refused('user-name-invalid', verdict === 'invalid' ? shown : slow);
-    }
 
-    // Nothing says yet who may act for whom, so nobody may.
-    if (doAs !== undefined && doAs !== stamped)
-      return refused('do-as-not-allowed', JSON.stringify(doAs.slice(0, 64)));
+    const stampedVerdict = judgeUserName(stamped);
+    // check: user-grammar
+    if (stampedVerdict !== 'valid') return namedBadly(stamped, stampedVerdict);
 
-    // Last, after every mapping: what counts is the user that Hadoop will see.
-    const deniedBy = denyUsers(stamped);
-    if (deniedBy !== undefined) return refused('user-denied', `${stamped} (${deniedBy})`);
+    const rules = options.rules();
+    const { namespace } = pod;
+    // check: namespace-rule
+    if (!rules.allowsUser(namespace, stamped))
+      return refused('user-outside-namespace-rule', `${stamped} in ${namespace}`);
 
-    return { outcome: 'identified', user: stamped };
+    const user = doAs ?? stamped;
+    const becomesAnother = user !== stamped;
+    // check: do-as-rule
+    if (becomesAnother && !rules.allowsDoAs({ namespace, user: stamped, doAs: user }))
+      return refused('do-as-not-allowed', `${quote(user)} by ${stamped} in ${namespace}`);
+
+    const verdict = becomesAnother ? judgeUserName(user) : 'valid';
+    // check: do-as-grammar
+    if (verdict !== 'valid') return namedBadly(user, verdict);
+
+    // From here on nothing maps any more: what counts is the user that Hadoop will see, and also the one who asks, who
+    // can't escape by asking to be another.
+    const everybody = becomesAnother ? [stamped, user] : [stamped];
+
+    const [denied] = everybody.flatMap((each) => {
+      const entry = options.denyUsers(each) ?? rules.denyUsers(each);
+      return entry === undefined ? [] : [`${each} (${entry})`];
+    });
+    // check: deny-list
+    if (denied !== undefined) return refused('user-denied', denied);
+
+    const { known, revocations = NO_REVOCATIONS } = options.revocations();
+    const revoked = indexOf(revocations);
+    const now = clock.now();
+
+    const [revokedUser] = everybody.filter((each) => revoked.ofUser(each, now) !== undefined);
+    // check: user-revoked
+    if (revokedUser !== undefined) return refused('user-revoked', revokedUser);
+
+    // check: pod-revoked
+    if (revoked.ofPod(pod, now) !== undefined)
+      return refused('pod-revoked', `${namespace}/${pod.name} ${pod.uid}`);
+
+    // check: revocations-known
+    if (!known) return { outcome: 'could-not-check', dependency: 'revocations' };
+
+    return { outcome: 'identified', user };
   };
 }
 
+const NO_REVOCATIONS: readonly Revocation[] = [];
+
 function refused(reason: IdentityRefusal, detail?: string): IdentityResult {
   return detail === undefined ? { outcome: 'refused', reason } : { outcome: 'refused', reason, detail };
+}
+
+function namedBadly(name: string, verdict: 'invalid' | 'undecided'): IdentityResult {
+  if (verdict === 'invalid') return refused('user-name-invalid', quote(name));
+  const detail = `${quote(name)}: identity.userPattern took too long for it; simplify the pattern`;
+  return { outcome: 'could-not-check', dependency: 'user-pattern', detail };
+}
+
+/** Of a name that may hold anything, and be of any length. */
+function quote(name: string): string {
+  return JSON.stringify(name.slice(0, 64));
+}
+
+/** The last result again for the same argument. */
+function rememberLast<A extends object, R>(compute: (argument: A) => R): (argument: A) => R {
+  let last: { readonly argument: A; readonly result: R } | undefined;
+  return (argument) => {
+    if (last?.argument !== argument) last = { argument, result: compute(argument) };
+    return last.result;
+  };
 }
