@@ -255,6 +255,7 @@ describe('getPod', () => {
       serviceAccount: 'trainer',
       phase: 'Running',
       deletionTimestamp: undefined,
+      podIps: [],
       annotations: { a: 'b' },
     });
     expect(seen).toMatchObject([{ method: 'GET', url: '/api/v1/namespaces/team-a/pods/job-1' }]);
@@ -277,6 +278,22 @@ describe('getPod', () => {
       'that is terminating',
       { metadata: { ...GOOD_POD.metadata, deletionTimestamp: '2026-01-01T00:00:30Z' } },
       { deletionTimestamp: Date.UTC(2026, 0, 1, 0, 0, 30) },
+    ],
+    [
+      'with two addresses',
+      { status: { podIP: '10.0.0.7', podIPs: [{ ip: '10.0.0.7' }, { ip: '2001:DB8:0::7' }] } },
+      { podIps: ['10.0.0.7', '2001:db8::7'] },
+    ],
+    [
+      'of an API server before dual stack',
+      { status: { podIP: '::ffff:10.0.0.7' } },
+      { podIps: ['10.0.0.7'] },
+    ],
+    ['with no address yet', { status: { podIPs: [] } }, { podIps: [] }],
+    [
+      'with addresses that are none beside one',
+      { status: { podIPs: [{ ip: '010.0.0.8' }, {}, { ip: 7 }, { ip: '10.0.0.7' }] } },
+      { podIps: ['10.0.0.7'] },
     ],
   ])('reads a pod %s', async (_, change, expected) => {
     answer = reply(200, { ...GOOD_POD, ...change });

@@ -1,14 +1,25 @@
 import {
   AuthenticationV1Api,
-  type ConfigurationOptions,
+  AuthorizationV1Api,
   CoreV1Api,
   createConfiguration,
   ServerConfiguration,
 } from '@kubernetes/client-node';
 import type { GetPod, ReviewServiceAccountToken } from '../authentication/kubernetes-access.ts';
+import type { ReadServiceAccountIssuer } from '../authentication/signing-keys.ts';
+import { isStatusAbout, replyOf } from './api-reply.ts';
+import { type CallDescription, errorOfStatus } from './error-of-status.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
 import { type KubeConfigSource, loadKubeConfig } from './load-kube-config.ts';
-import { isPodNotFound, readPod, readTokenReview, readTokenReviewAnswer } from './read-reply.ts';
+import { type Call, createOperatorCalls, type OperatorCalls } from './operator-calls.ts';
+import {
+  createPodReflector,
+  type PodReflector,
+  type PodReflectorOptions,
+} from './pod-reflector/pod-reflector.ts';
+import { createHttpPodSource } from './pod-reflector/pod-source.ts';
+import { readPod, readTokenReview, readTokenReviewAnswer } from './read-reply.ts';
+import { createServiceAccountIssuerReader } from './service-account-issuer.ts';
 import { Transport } from './transport.ts';
 
 export const DEFAULT_TIMEOUT_MS = 5_000;
@@ -22,13 +33,23 @@ export interface KubernetesApiOptions extends KubeConfigSource {
  * The Kubernetes API as far as Kerbridge uses it. Every call rejects with KubernetesApiError when it could not get an
  * answer, or with the reason of an aborted signal.
  *
- * Rights needed: `create` on `tokenreviews.authentication.k8s.io`, `get` on `pods`. Nothing else.
+ * Rights needed: `create` on `tokenreviews.authentication.k8s.io`, `get` on `pods`, and what each method and
+ * {@link OperatorCalls} says.
  */
-export interface KubernetesApi {
+export interface KubernetesApi extends OperatorCalls {
   /** URL of the API server. */
   readonly server: string;
   readonly reviewServiceAccountToken: ReviewServiceAccountToken;
   readonly getPod: GetPod;
+  /**
+   * The issuer and the public keys of service-account tokens. `get` on the non-resource URLs
+   * `/.well-known/openid-configuration` and `/openid/v1/jwks`, which every service account has by default.
+   */
+  readonly readServiceAccountIssuer: ReadServiceAccountIssuer;
+  /** Of all namespaces. `labelSelector` as in `kubectl -l`, default all pods. `list` and `watch` on `pods`. */
+  readonly createPodReflector: (
+    options: Omit<PodReflectorOptions, 'source'> & { readonly labelSelector?: string },
+  ) => PodReflector;
   /** Resolves if the API server answers, accepts our credentials and lets us review tokens. One TokenReview. */
   readonly checkReady: (options?: { readonly signal?: AbortSignal }) => Promise<void>;
   /** Closes the connections; calls under way fail. */
@@ -43,20 +64,17 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
   const transport = new Transport({ kubeConfig, timeoutMs });
   const configuration = createConfiguration({ baseServer: new ServerConfiguration(server, {}) });
   const authenticationApi = new AuthenticationV1Api(configuration);
+  const authorizationApi = new AuthorizationV1Api(configuration);
   const coreApi = new CoreV1Api(configuration);
 
-  async function call<T>(
-    what: { readonly request: string; readonly rule: string },
-    signal: AbortSignal | undefined,
-    start: (options: ConfigurationOptions) => Promise<T>,
-  ): Promise<T> {
+  const call: Call = async (what, signal, start) => {
     try {
       return await start({ httpApi: transport.withSignal(signal) });
     } catch (error) {
       signal?.throwIfAborted();
       throw wrapError(error, what);
     }
-  }
+  };
 
   const reviewServiceAccountToken: ReviewServiceAccountToken = async (
     serviceAccountToken,
@@ -86,7 +104,8 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
         return await coreApi.readNamespacedPod({ namespace, name }, callOptions);
       } catch (error) {
         const { status, body } = replyOf(error);
-        if (status === 404 && isPodNotFound(body, name)) return undefined;
+        if (status === 404 && isStatusAbout(body, { reason: 'NotFound', kind: 'pods', name }))
+          return undefined;
         throw error;
       }
     });
@@ -111,22 +130,22 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
     server,
     reviewServiceAccountToken,
     getPod,
+    readServiceAccountIssuer: createServiceAccountIssuerReader({ call, configuration }),
+    createPodReflector: ({ labelSelector = '', ...reflectorOptions }) =>
+      createPodReflector({
+        ...reflectorOptions,
+        source: createHttpPodSource({ transport, server, labelSelector }),
+      }),
     checkReady,
+    ...createOperatorCalls({ call, authenticationApi, coreApi, authorizationApi }),
     close: () => {
       transport.close();
     },
   };
 }
 
-/** Status and body of client-node's ApiException, by shape. */
-function replyOf(error: unknown): { status: number | undefined; body: unknown } {
-  if (typeof error !== 'object' || error === null || !('code' in error) || typeof error.code !== 'number') {
-    return { status: undefined, body: undefined };
-  }
-  return { status: error.code, body: 'body' in error ? error.body : undefined };
-}
-
-function wrapError(error: unknown, { request, rule }: { request: string; rule: string }): KubernetesApiError {
+function wrapError(error: unknown, what: CallDescription): KubernetesApiError {
+  const { request } = what;
   if (error instanceof KubernetesApiError) {
     return new KubernetesApiError(error.code, `${request}: ${error.message}`, {
       ...(error.httpStatus === undefined ? {} : { httpStatus: error.httpStatus }),
@@ -137,17 +156,5 @@ function wrapError(error: unknown, { request, rule }: { request: string; rule: s
   if (status === undefined) {
     return new KubernetesApiError('bad-reply', `${request}: the reply is not what a Kubernetes API sends`);
   }
-  const message = `${request}: the Kubernetes API answered ${status}`;
-  if (status === 401) {
-    const fix =
-      'our own credentials are not accepted: check the user of the kubeconfig, or this pod’s service account';
-    return new KubernetesApiError('unauthorized', message, { httpStatus: status, fix });
-  }
-  if (status === 403) {
-    const fix = `grant our service account ${rule} with a ClusterRole`;
-    return new KubernetesApiError('forbidden', message, { httpStatus: status, fix });
-  }
-  if (status === 429) return new KubernetesApiError('too-many-requests', message, { httpStatus: status });
-  if (status >= 500) return new KubernetesApiError('server-error', message, { httpStatus: status });
-  return new KubernetesApiError('bad-reply', message, { httpStatus: status });
+  return errorOfStatus(what, status);
 }

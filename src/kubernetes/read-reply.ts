@@ -1,5 +1,7 @@
 import type { V1Pod, V1TokenReview } from '@kubernetes/client-node';
 import type { PodView, ServiceAccountTokenReview } from '../authentication/kubernetes-access.ts';
+import { normaliseIpAddress } from '../authentication/ip-address.ts';
+import { fieldOf } from './api-reply.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
 import { isPlainRefusal } from './token-review-refusal.ts';
 
@@ -75,15 +77,25 @@ export function readTokenReview(review: V1TokenReview, sent: string): ServiceAcc
 
 /** Checks that it is the pod that was asked for. */
 export function readPod(pod: V1Pod, namespace: string, name: string): PodView {
+  const view = readAnyPod(pod);
+  if (view.namespace !== namespace || view.name !== name) {
+    throw badReply('another object than the pod that was asked for');
+  }
+  return view;
+}
+
+/** A pod of client-node or as it came over the wire. Throws KubernetesApiError `bad-reply`. */
+export function readAnyPod(pod: unknown): PodView {
   const metadata = fieldOf(pod, 'metadata');
+  const namespace = fieldOf(metadata, 'namespace');
+  const name = fieldOf(metadata, 'name');
   const uid = fieldOf(metadata, 'uid');
   const annotations = Object.entries(fieldOf(metadata, 'annotations') ?? {});
   const serviceAccount = fieldOf(fieldOf(pod, 'spec'), 'serviceAccountName') ?? '';
-  const phase = fieldOf(fieldOf(pod, 'status'), 'phase') ?? 'Pending';
-  if (fieldOf(metadata, 'namespace') !== namespace || fieldOf(metadata, 'name') !== name) {
-    throw badReply('another object than the pod that was asked for');
-  }
-  if (typeof uid !== 'string' || uid === '') throw badReply('a pod without a UID');
+  const status = fieldOf(pod, 'status');
+  const phase = fieldOf(status, 'phase') ?? 'Pending';
+  if (!isFilled(namespace) || !isFilled(name)) throw badReply('a pod without a name');
+  if (!isFilled(uid)) throw badReply('a pod without a UID');
   if (typeof serviceAccount !== 'string' || typeof phase !== 'string') throw badReply('a malformed pod');
   if (!annotations.every((entry): entry is [string, string] => typeof entry[1] === 'string')) {
     throw badReply('a pod with malformed annotations');
@@ -95,8 +107,21 @@ export function readPod(pod: V1Pod, namespace: string, name: string): PodView {
     serviceAccount: serviceAccount === '' ? 'default' : serviceAccount,
     phase,
     deletionTimestamp: toEpochMs(fieldOf(metadata, 'deletionTimestamp')),
+    podIps: readPodIps(status),
     annotations: Object.fromEntries(annotations),
   };
+}
+
+/**
+ * `podIP` is what API servers before dual stack wrote alone. An address that is none is left out rather than refused:
+ * API servers accept some that we don't (leading zeros), and one pod's status must not stop the reflector for all.
+ */
+function readPodIps(status: unknown): readonly string[] {
+  const podIps = fieldOf(status, 'podIPs') ?? [];
+  if (!Array.isArray(podIps)) throw badReply('a pod with malformed addresses');
+  const texts =
+    podIps.length === 0 ? [fieldOf(status, 'podIP')] : podIps.map((entry) => fieldOf(entry, 'ip'));
+  return texts.flatMap((text) => (typeof text === 'string' ? (normaliseIpAddress(text) ?? []) : []));
 }
 
 /** client-node gives a timestamp as a Date from a plain call and as a string from a watch. */
@@ -113,25 +138,8 @@ export function toEpochMs(timestamp: unknown): number | undefined {
   return ms;
 }
 
-/** True for the API server's own word that there is no such pod, as against any other 404 on the way. */
-export function isPodNotFound(body: unknown, name: string): boolean {
-  let status: unknown;
-  try {
-    status = typeof body === 'string' ? JSON.parse(body) : body;
-  } catch {
-    return false;
-  }
-  const details = fieldOf(status, 'details');
-  return (
-    fieldOf(status, 'kind') === 'Status' &&
-    fieldOf(status, 'reason') === 'NotFound' &&
-    fieldOf(details, 'kind') === 'pods' &&
-    fieldOf(details, 'name') === name
-  );
-}
-
-function fieldOf(value: unknown, field: string): unknown {
-  return typeof value === 'object' && value !== null ? (Reflect.get(value, field) as unknown) : undefined;
+function isFilled(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
 }
 
 function areStrings(value: unknown): value is string[] {

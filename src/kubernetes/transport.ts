@@ -2,15 +2,16 @@ import http from 'node:http';
 import https from 'node:https';
 import {
   type HttpLibrary,
+  HttpMethod,
   type KubeConfig,
-  type RequestContext,
+  RequestContext,
   ResponseContext,
   wrapHttpLibrary,
 } from '@kubernetes/client-node';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
 import { errorCode } from '../observability/error-code.ts';
 
-/** An object in etcd is at most 1.5 MiB by default; nothing that is read here is a list. */
+/** An object in etcd is at most 1.5 MiB by default; of a list it is for whoever asks to take smaller pages. */
 const MAX_REPLY_BYTES = 8 * 1024 * 1024;
 /** Idle connections are closed after this; the API server itself keeps them for minutes. */
 const IDLE_TIMEOUT_MS = 60_000;
@@ -24,6 +25,36 @@ export interface TransportOptions {
   readonly timeoutMs: number;
 }
 
+/** A whole reply, whatever its status. */
+export interface Reply {
+  readonly status: number;
+  readonly contentType: string;
+  /** In s or as a date, as RFC 9110 has it; undefined if there is none. */
+  readonly retryAfter: string | undefined;
+  readonly bytes: Buffer;
+}
+
+/** A reply whose body is still to come. */
+export interface StreamedReply extends Omit<Reply, 'bytes'> {
+  /**
+   * Read once. Rejects with the reason of the caller's signal, or with KubernetesApiError `unreachable` when the
+   * connection breaks; leaving it early closes the connection.
+   */
+  readonly body: AsyncIterable<Buffer>;
+}
+
+export interface GetOptions {
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+/** A reply of more bytes than are kept: nothing to be mended by asking the same once more. */
+export class ReplyTooLargeError extends KubernetesApiError {
+  constructor() {
+    super('bad-reply', `the Kubernetes API sent more than ${MAX_REPLY_BYTES} bytes`);
+  }
+}
+
 /**
  * Carries the requests of client-node's generated API classes. In the place of client-node's own, which (2.0.1) makes a
  * new undici Agent for every request, hence a TLS handshake for each, and follows redirects with a TokenReview in hand.
@@ -35,6 +66,9 @@ export class Transport {
   // One for all: it keeps connections apart by their CA and our certificate, so a changed file makes new ones.
   readonly #httpsAgent = new https.Agent(AGENT);
   readonly #httpAgent = new http.Agent(AGENT);
+  // A stream has a new connection: one that is kept may be dead without a word, and a stream may be silent for long.
+  readonly #httpsStreamAgent = new https.Agent();
+  readonly #httpStreamAgent = new http.Agent();
 
   constructor(options: TransportOptions) {
     this.#kubeConfig = options.kubeConfig;
@@ -43,32 +77,62 @@ export class Transport {
 
   /** For one call: aborting `signal` ends it, with the signal's reason. Otherwise rejects with KubernetesApiError. */
   withSignal(signal: AbortSignal | undefined): HttpLibrary {
-    return wrapHttpLibrary({ send: (request) => this.#send(request, signal) });
+    return wrapHttpLibrary({
+      send: async (request) =>
+        toResponseContext(
+          await this.#send(request, signal, this.#timeoutMs, (options) => exchange(request, options)),
+        ),
+    });
   }
 
-  /** Closes the connections; calls under way fail. */
+  /** One GET, for what client-node's classes would take too long to read. `timeoutMs` is for all of it. */
+  async get(url: string, { signal, timeoutMs }: GetOptions): Promise<Reply> {
+    const request = jsonRequest(url);
+    return await this.#send(request, signal, timeoutMs, (options) => exchange(request, options));
+  }
+
+  /** One GET on a connection of its own. `timeoutMs` is until the reply's head is here; then only `signal` ends it. */
+  async stream(url: string, { signal, timeoutMs }: GetOptions): Promise<StreamedReply> {
+    const request = jsonRequest(url);
+    return await this.#send(request, signal, timeoutMs, async (options) => {
+      const { agent } = options;
+      const own =
+        agent === this.#httpsAgent
+          ? this.#httpsStreamAgent
+          : agent === this.#httpAgent
+            ? this.#httpStreamAgent
+            : agent;
+      const incoming = await openStream(url, { ...options, agent: own });
+      return { ...headOf(incoming), body: bodyOf(incoming, signal) };
+    });
+  }
+
+  /** Closes the connections; calls and streams under way fail. */
   close(): void {
-    this.#httpsAgent.destroy();
-    this.#httpAgent.destroy();
+    for (const agent of [this.#httpsAgent, this.#httpAgent, this.#httpsStreamAgent, this.#httpStreamAgent]) {
+      agent.destroy();
+    }
   }
 
-  async #send(request: RequestContext, caller: AbortSignal | undefined): Promise<ResponseContext> {
+  async #send<T>(
+    request: RequestContext,
+    caller: AbortSignal | undefined,
+    timeoutMs: number,
+    run: (options: https.RequestOptions) => Promise<T>,
+  ): Promise<T> {
     caller?.throwIfAborted();
     const timeout = new AbortController();
     const timer = setTimeout(() => {
       timeout.abort();
-    }, this.#timeoutMs);
+    }, timeoutMs);
     const signal = caller === undefined ? timeout.signal : AbortSignal.any([caller, timeout.signal]);
     try {
       const options = await untilAborted(this.#prepare(request), signal);
-      return await exchange(request, { ...options, signal });
+      return await run({ ...options, signal });
     } catch (error) {
       caller?.throwIfAborted();
       if (timeout.signal.aborted) {
-        throw new KubernetesApiError(
-          'timeout',
-          `no reply from the Kubernetes API within ${this.#timeoutMs} ms`,
-        );
+        throw new KubernetesApiError('timeout', `no reply from the Kubernetes API within ${timeoutMs} ms`);
       }
       throw error instanceof KubernetesApiError ? error : connectionError(error);
     } finally {
@@ -107,7 +171,7 @@ export class Transport {
 }
 
 /** Sends, and sends once more if the API server had closed a kept connection meanwhile: no reply, so nothing was done. */
-async function exchange(request: RequestContext, options: https.RequestOptions): Promise<ResponseContext> {
+async function exchange(request: RequestContext, options: https.RequestOptions): Promise<Reply> {
   try {
     return await exchangeOnce(request, options);
   } catch (error) {
@@ -118,7 +182,7 @@ async function exchange(request: RequestContext, options: https.RequestOptions):
 
 class StaleConnectionError extends Error {}
 
-function exchangeOnce(request: RequestContext, options: https.RequestOptions): Promise<ResponseContext> {
+function exchangeOnce(request: RequestContext, options: https.RequestOptions): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const url = new URL(request.getUrl());
     const outgoing = (url.protocol === 'http:' ? http : https).request(url, options, (incoming) => {
@@ -128,16 +192,14 @@ function exchangeOnce(request: RequestContext, options: https.RequestOptions): P
         size += chunk.length;
         if (size > MAX_REPLY_BYTES) {
           outgoing.destroy();
-          reject(
-            new KubernetesApiError('bad-reply', `the Kubernetes API sent more than ${MAX_REPLY_BYTES} bytes`),
-          );
+          reject(new ReplyTooLargeError());
         } else {
           chunks.push(chunk);
         }
       });
       incoming.on('error', reject);
       incoming.on('end', () => {
-        resolve(toResponseContext(incoming, Buffer.concat(chunks)));
+        resolve({ ...headOf(incoming), bytes: Buffer.concat(chunks) });
       });
     });
     outgoing.on('error', (error) => {
@@ -148,13 +210,51 @@ function exchangeOnce(request: RequestContext, options: https.RequestOptions): P
   });
 }
 
-function toResponseContext(incoming: http.IncomingMessage, bytes: Buffer): ResponseContext {
-  const headers = { 'content-type': incoming.headers['content-type'] ?? '' };
-  return new ResponseContext(incoming.statusCode ?? 0, headers, {
-    text: () => Promise.resolve(bytes.toString('utf8')),
-    binary: () => Promise.resolve(bytes),
-    stream: () => null,
+function openStream(url: string, options: https.RequestOptions): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const outgoing = (url.startsWith('http:') ? http : https).request(url, options, (incoming) => {
+      // An abortion between here and the first read would else be an error without a listener.
+      incoming.on('error', () => undefined);
+      resolve(incoming);
+    });
+    outgoing.on('error', reject);
+    outgoing.end();
   });
+}
+
+async function* bodyOf(incoming: http.IncomingMessage, caller: AbortSignal): AsyncGenerator<Buffer> {
+  try {
+    yield* incoming as AsyncIterable<Buffer>;
+  } catch (error) {
+    caller.throwIfAborted();
+    throw connectionError(error);
+  }
+}
+
+function jsonRequest(url: string): RequestContext {
+  const request = new RequestContext(url, HttpMethod.GET);
+  request.setHeaderParam('Accept', 'application/json');
+  return request;
+}
+
+function headOf({ statusCode = 0, headers }: http.IncomingMessage): Omit<Reply, 'bytes'> {
+  return {
+    status: statusCode,
+    contentType: headers['content-type'] ?? '',
+    retryAfter: headers['retry-after'],
+  };
+}
+
+function toResponseContext({ status, contentType, bytes }: Reply): ResponseContext {
+  return new ResponseContext(
+    status,
+    { 'content-type': contentType },
+    {
+      text: () => Promise.resolve(bytes.toString('utf8')),
+      binary: () => Promise.resolve(bytes),
+      stream: () => null,
+    },
+  );
 }
 
 function connectionError(error: unknown): KubernetesApiError {

@@ -11,6 +11,8 @@ export { proxiedUsers } from './hdfs/configuration.ts';
 export { runHadoopFs } from './java-client/hadoop-fs.ts';
 export type { HadoopFsOptions, HadoopFsResult } from './java-client/hadoop-fs.ts';
 export { KdcAdmin } from './kdc/kdc-admin.ts';
+export { kubernetesControl } from './kubernetes/kubernetes-control.ts';
+export type { KubernetesControl } from './kubernetes/kubernetes-control.ts';
 export { readStack, status } from './status.ts';
 export type { PartStatus, StackStatus } from './status.ts';
 export { up } from './up.ts';

@@ -1,0 +1,83 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { PodView } from '../../authentication/kubernetes-access.ts';
+import { PodStore } from './pod-store.ts';
+
+let gone: string[];
+let store: PodStore;
+
+beforeEach(() => {
+  gone = [];
+  store = new PodStore({ annotationKeys: ['user', '__proto__'], onGone: (uid) => gone.push(uid) });
+});
+
+const pod = (change: Partial<PodView> = {}): PodView => ({
+  namespace: 'team-a',
+  name: 'a',
+  uid: 'a-1',
+  serviceAccount: 'trainer',
+  phase: 'Running',
+  deletionTimestamp: undefined,
+  podIps: ['10.0.0.7'],
+  annotations: { user: 'alice' },
+  ...change,
+});
+
+describe('PodStore', () => {
+  it.each([
+    ['a pod', {}],
+    ['a terminating one', { deletionTimestamp: 7 }],
+    ['one without an address', { podIps: [] }],
+    ['one without annotations', { annotations: {} }],
+    ['a long annotation', { annotations: { user: 'x'.repeat(5_000) } }],
+  ])('gives %s back as it was', (_, change) => {
+    store.put(pod(change));
+    expect(store.get('team-a', 'a')).toEqual(pod(change));
+  });
+
+  it('keeps the chosen annotations only', () => {
+    store.put(pod({ annotations: { other: 'x', user: 'alice', users: 'bob' } }));
+    expect(store.get('team-a', 'a')?.annotations).toEqual({ user: 'alice' });
+  });
+
+  it('takes an annotation for one only if the pod has it itself', () => {
+    store.put(pod({ annotations: {} }));
+    expect(Object.keys(store.get('team-a', 'a')?.annotations ?? { x: '' })).toEqual([]);
+    store.put(pod({ annotations: JSON.parse('{"__proto__":"mallory"}') as Record<string, string> }));
+    expect(Object.entries(store.get('team-a', 'a')?.annotations ?? {})).toEqual([['__proto__', 'mallory']]);
+  });
+
+  it('keeps names of different namespaces apart', () => {
+    store.put(pod());
+    store.put(pod({ namespace: 'team-b', uid: 'b-1' }));
+    store.delete(pod());
+    expect(store.get('team-a', 'a')).toBeUndefined();
+    expect(store.get('team-b', 'a')).toMatchObject({ uid: 'b-1' });
+    expect(store.size).toBe(1);
+  });
+
+  it('is right when more texts pass than it pools', () => {
+    for (let n = 0; n < 50_000; n += 1) {
+      store.put(pod({ name: `pod-${n % 3}`, uid: 'same', annotations: { user: `user-${n}` } }));
+    }
+    expect(Array.from(store.values(), ({ annotations }) => annotations['user'] ?? '').sort()).toEqual([
+      'user-49997',
+      'user-49998',
+      'user-49999',
+    ]);
+  });
+
+  it('tells pods from others by their UID when it replaces', () => {
+    store.put(pod());
+    store.put(pod({ name: 'b', uid: 'b-1' }));
+    store.put(pod({ name: 'c', uid: 'c-1', phase: 'Failed' }));
+    expect(gone).toEqual(['c-1']);
+    const replacement = store.beginReplacement();
+    replacement.put(pod({ uid: 'a-2' }));
+    expect(gone).toEqual(['c-1', 'a-1']);
+    expect(store.size).toBe(3);
+    replacement.complete();
+    expect(gone).toEqual(['c-1', 'a-1', 'b-1']);
+    expect(Array.from(store.values(), ({ uid }) => uid)).toEqual(['a-2']);
+    expect(store.size).toBe(1);
+  });
+});
