@@ -1,184 +1,159 @@
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../../test/fakes/fake-clock.ts';
 import { FakeKubernetesApi } from '../../test/fakes/fake-kubernetes-api.ts';
-import type { Secret } from '../observability/secret.ts';
-import { createPodAuthenticator, POD_NAME_EXTRA, POD_UID_EXTRA } from './authenticate-pod.ts';
-import type { PodView, ReviewServiceAccountToken } from './kubernetes-access.ts';
+import { Secret } from '../observability/secret.ts';
+import {
+  createPodAuthenticator,
+  type PodAuthenticatorOptions,
+  type RecallReview,
+} from './authenticate-pod.ts';
+import { KubernetesQueueError, type PodView } from './kubernetes-access.ts';
+import type { TokenClaims, TokenFilterResult } from './token-claims.ts';
 
 const AUDIENCE = 'kerbridge';
 const ACCOUNT = { namespace: 'team-a', serviceAccount: 'trainer' };
+const ADDRESS = '10.0.0.7';
 
-function setUp() {
+/** A chain whose parts all say yes, with changes. */
+function setUp(
+  change: Partial<PodAuthenticatorOptions> = {},
+  say: (claims: TokenClaims) => TokenFilterResult = (claims) => ({ outcome: 'verified', claims }),
+) {
   const clock = new FakeClock();
   const api = new FakeKubernetesApi(clock);
-  const { reviewServiceAccountToken, getPod } = api;
-  const authenticate = createPodAuthenticator({
-    reviewServiceAccountToken,
-    getPod,
-    audience: AUDIENCE,
-    clock,
-  });
   const pod = api.createPod({ name: 'job-1', ...ACCOUNT, annotations: { 'iddecorator.username': 'alice' } });
   const serviceAccountToken = api.issueToken([AUDIENCE], ACCOUNT, pod);
-  return { clock, api, authenticate, pod, serviceAccountToken };
-}
-
-const bearer = (serviceAccountToken: Secret<string>): string[] => [`Bearer ${serviceAccountToken.reveal()}`];
-const refused = (reason: string) => expect.objectContaining({ outcome: 'refused', reason }) as unknown;
-
-/** Authenticates with a review that differs in one field from that of a good token. */
-async function withReview(change: Record<string, unknown>, pod: Partial<PodView> = {}) {
-  const { api, clock, pod: live, serviceAccountToken } = setUp();
-  const reviewServiceAccountToken: ReviewServiceAccountToken = async (...question) => {
-    const good = await api.reviewServiceAccountToken(...question);
-    return { ...good, ...change };
-  };
-  const getPod = async (namespace: string, name: string) => {
-    const found = await api.getPod(namespace, name);
-    return found === undefined ? undefined : { ...found, ...pod };
-  };
+  const reflected = new Map<string, PodView>();
   const authenticate = createPodAuthenticator({
-    reviewServiceAccountToken,
-    getPod,
+    recallReview: () => undefined,
+    filterServiceAccountToken: async (shown) => {
+      const claims = api.claimsOf(shown);
+      if (claims === undefined) return { outcome: 'refused', reason: 'jwt-malformed' };
+      return say(claims);
+    },
+    reviewBoundToken: (shown, _claims, options) => api.reviewServiceAccountToken(shown, [AUDIENCE], options),
+    lookUpPod: (namespace, name) => reflected.get(`${namespace}/${name}`),
+    getPod: api.getPod,
     audience: AUDIENCE,
+    unknownKeys: { take: () => true },
+    checkSourceAddress: true,
     clock,
+    ...change,
   });
-  return { result: await authenticate(bearer(serviceAccountToken)), calls: api.calls, live };
+  const reflect = (view: PodView) => reflected.set(`${view.namespace}/${view.name}`, view);
+  return { clock, api, authenticate, pod, serviceAccountToken, reflect };
 }
+
+const from = (serviceAccountToken: Secret<string>, sourceAddress: string | undefined = ADDRESS) => ({
+  authorization: [`Bearer ${serviceAccountToken.reveal()}`],
+  sourceAddress,
+});
+const refused = (reason: string) => expect.objectContaining({ outcome: 'refused', reason }) as unknown;
 
 describe('createPodAuthenticator', () => {
   it.each([
-    ['no header', [], 'no-bearer-token'],
-    ['two headers', ['Bearer a', 'Bearer a'], 'several-authorization-headers'],
-    ['a malformed token', ['Bearer a b'], 'bearer-token-malformed'],
-  ])('refuses %s without asking anybody', async (_, authorization, reason) => {
+    ['no header', 'bearer-scheme', [], 'no-bearer-token'],
+    ['two headers', 'bearer-single-line', ['Bearer a', 'Bearer a'], 'several-authorization-headers'],
+    ['a malformed token', 'bearer-characters', ['Bearer a b'], 'bearer-token-malformed'],
+  ])('refuses %s without asking anybody [%s]', async (_name, _check, authorization, reason) => {
     const { authenticate, api } = setUp();
-    expect(await authenticate(authorization)).toEqual(refused(reason));
+    expect(await authenticate({ authorization, sourceAddress: ADDRESS })).toEqual(refused(reason));
     expect(api.calls).toEqual([]);
   });
 
-  it('refuses a token that the API server does not accept', async () => {
+  it('refuses what the filter refuses, without asking anybody [token-filter]', async () => {
     const { authenticate, api } = setUp();
-    expect(await authenticate(['Bearer garbage'])).toEqual(refused('service-account-token-invalid'));
-    expect(api.calls).toEqual(['review for kerbridge']);
+    expect(await authenticate(from(new Secret('garbage')))).toEqual(refused('jwt-malformed'));
+    expect(api.calls).toEqual([]);
   });
 
-  it('refuses a token for another audience', async () => {
-    const { authenticate, api, pod } = setUp();
-    const foreign = api.issueToken(['https://kubernetes.default.svc'], ACCOUNT, pod);
-    expect(await authenticate(bearer(foreign))).toEqual(refused('service-account-token-invalid'));
+  it('refuses a caller whose address cannot be told, without asking anybody [source-address-known]', async () => {
+    const { authenticate, api, serviceAccountToken } = setUp();
+    const caller = { ...from(serviceAccountToken), sourceAddress: undefined };
+    expect(await authenticate(caller)).toEqual(refused('source-address-unknown'));
+    expect(api.calls).toEqual([]);
   });
 
-  it.each([
-    ['none', []],
-    ['another one', ['vault']],
-    ['one that only begins like ours', ['kerbridge2']],
-    ['one in another case', ['Kerbridge']],
-  ])('refuses a yes for audience %s', async (_, audiences) => {
-    const { result, calls } = await withReview({ audiences });
-    expect(result).toEqual(refused('audience-not-returned'));
-    expect(calls).not.toContain('get pod team-a/job-1');
-  });
-
-  it.each([
-    ['a person', 'alice'],
-    ['the prefix of another type', 'system:node:team-a:trainer'],
-    ['another system', 'xsystem:serviceaccount:team-a:trainer'],
-    ['three parts', 'system:serviceaccount:team-a'],
-    ['five parts', 'system:serviceaccount:team-a:trainer:x'],
-    ['an empty namespace', 'system:serviceaccount::trainer'],
-    ['an empty name', 'system:serviceaccount:team-a:'],
-    ['a path for a namespace', 'system:serviceaccount:../kube-system:trainer'],
-    ['a namespace in upper case', 'system:serviceaccount:Team-a:trainer'],
-    ['nothing', ''],
-  ])('refuses %s', async (_, username) => {
-    const { result, calls } = await withReview({ username });
-    expect(result).toEqual(refused('not-a-service-account'));
-    expect(calls).toHaveLength(1);
-  });
-
-  it.each([
-    ['no extra', {}],
-    ['no pod name', { [POD_UID_EXTRA]: ['u'] }],
-    ['no pod UID', { [POD_NAME_EXTRA]: ['job-1'] }],
-    ['two pod names', { [POD_NAME_EXTRA]: ['job-1', 'job-2'], [POD_UID_EXTRA]: ['u'] }],
-    ['two pod UIDs', { [POD_NAME_EXTRA]: ['job-1'], [POD_UID_EXTRA]: ['u', 'v'] }],
-    ['an empty list of pod names', { [POD_NAME_EXTRA]: [], [POD_UID_EXTRA]: ['u'] }],
-    ['an empty list of pod UIDs', { [POD_NAME_EXTRA]: ['job-1'], [POD_UID_EXTRA]: [] }],
-    ['an empty pod name', { [POD_NAME_EXTRA]: [''], [POD_UID_EXTRA]: ['u'] }],
-    ['an empty pod UID', { [POD_NAME_EXTRA]: ['job-1'], [POD_UID_EXTRA]: [''] }],
-    ['a path for a pod name', { [POD_NAME_EXTRA]: ['../job-1'], [POD_UID_EXTRA]: ['u'] }],
-    ['inherited extra', { __proto__: { [POD_NAME_EXTRA]: ['job-1'], [POD_UID_EXTRA]: ['u'] } }],
-  ])('refuses a token with %s', async (_, extra) => {
-    const { result, calls } = await withReview({ extra });
-    expect(result).toEqual(refused('not-bound-to-a-pod'));
-    expect(calls).toHaveLength(1);
-  });
-
-  it('refuses the token of an account', async () => {
-    const { authenticate, api } = setUp();
-    expect(await authenticate(bearer(api.issueToken([AUDIENCE], ACCOUNT)))).toEqual(
-      refused('not-bound-to-a-pod'),
+  it('asks nobody about a token with an unknown key when there were too many [unknown-key-limit]', async () => {
+    const { authenticate, api, serviceAccountToken } = setUp(
+      { unknownKeys: { take: () => false } },
+      (claims) => ({ outcome: 'unproven', why: 'unknown-key', claims }),
     );
+    expect(await authenticate(from(serviceAccountToken))).toEqual({
+      outcome: 'could-not-check',
+      dependency: 'unknown-signing-keys',
+    });
+    expect(api.calls).toEqual([]);
   });
 
-  it('refuses when the pod is gone though the review still says yes', async () => {
-    const { clock, api, pod, serviceAccountToken } = setUp();
-    const review = await api.reviewServiceAccountToken(serviceAccountToken, [AUDIENCE]);
+  it.each(['unknown-key', 'keys-unavailable'] as const)(
+    'leaves a token that is unproven (%s) to the API server, and its namespace uncounted',
+    async (why) => {
+      const { authenticate, serviceAccountToken } = setUp({}, (claims) => ({
+        outcome: 'unproven',
+        why,
+        claims,
+      }));
+      const counted: string[] = [];
+      const admitNamespace = (namespace: string) => counted.push(namespace) > 0;
+      expect((await authenticate(from(serviceAccountToken), { admitNamespace })).outcome).toBe(
+        'authenticated',
+      );
+      expect(counted).toEqual([]);
+    },
+  );
+
+  it('does not count a token as one of an unknown key when there are no keys to know', async () => {
+    const { authenticate, serviceAccountToken } = setUp({ unknownKeys: { take: () => false } }, (claims) => ({
+      outcome: 'unproven',
+      why: 'keys-unavailable',
+      claims,
+    }));
+    expect((await authenticate(from(serviceAccountToken))).outcome).toBe('authenticated');
+  });
+
+  it('asks nobody when the namespace has its limit [namespace-admitted]', async () => {
+    const { authenticate, api, serviceAccountToken } = setUp();
+    const asked: string[] = [];
+    const result = await authenticate(from(serviceAccountToken), {
+      admitNamespace: (namespace) => {
+        asked.push(namespace);
+        return false;
+      },
+    });
+    expect(result).toEqual({ outcome: 'limited', limit: 'namespace', namespace: 'team-a' });
+    expect(asked).toEqual(['team-a']);
+    expect(api.calls).toEqual([]);
+  });
+
+  it('neither filters nor reviews again what the API server said yes to a moment ago, but judges the pod [pod-finished]', async () => {
+    let recalled: ReturnType<RecallReview>;
+    const never = () => Promise.reject(new Error('asked'));
+    const { api, authenticate, pod, serviceAccountToken } = setUp({
+      recallReview: () => recalled,
+      filterServiceAccountToken: never,
+      reviewBoundToken: never,
+    });
+    const claims = api.claimsOf(serviceAccountToken);
+    if (claims === undefined) throw new Error('no claims');
+    recalled = { claims, review: await api.reviewServiceAccountToken(serviceAccountToken, [AUDIENCE]) };
+    const counted: string[] = [];
+    const admitNamespace = (namespace: string) => counted.push(namespace) > 0;
+    expect((await authenticate(from(serviceAccountToken), { admitNamespace })).outcome).toBe('authenticated');
+    expect(counted).toEqual(['team-a']);
+    api.setPhase(pod, 'Succeeded');
+    expect(await authenticate(from(serviceAccountToken))).toEqual(refused('pod-finished'));
+  });
+
+  it("gives the API server's no [review-authenticated]", async () => {
+    const { authenticate, api, pod, serviceAccountToken } = setUp();
     api.deletePod(pod);
-    const authenticate = createPodAuthenticator({
-      reviewServiceAccountToken: () => Promise.resolve(review),
-      getPod: api.getPod,
-      audience: AUDIENCE,
-      clock,
-    });
-    expect(await authenticate(bearer(serviceAccountToken))).toEqual(refused('pod-not-found'));
+    expect(await authenticate(from(serviceAccountToken))).toEqual(refused('service-account-token-invalid'));
   });
 
-  it('refuses when another pod has taken the name though the review still says yes', async () => {
-    const { clock, api, pod, serviceAccountToken } = setUp();
-    const review = await api.reviewServiceAccountToken(serviceAccountToken, [AUDIENCE]);
-    api.createPod({ name: pod.name, ...ACCOUNT, annotations: { 'iddecorator.username': 'bob' } });
-    const authenticate = createPodAuthenticator({
-      reviewServiceAccountToken: () => Promise.resolve(review),
-      getPod: api.getPod,
-      audience: AUDIENCE,
-      clock,
-    });
-    expect(await authenticate(bearer(serviceAccountToken))).toEqual(refused('pod-uid-differs'));
-  });
-
-  it('refuses the token of one account for a pod of another', async () => {
-    const { result } = await withReview({ username: 'system:serviceaccount:team-a:other' });
-    expect(result).toEqual(refused('pod-service-account-differs'));
-  });
-
-  it.each(['Succeeded', 'Failed'])('refuses a %s pod, for which the review says yes', async (phase) => {
+  it('asks for the live pod when the reflector does not know it', async () => {
     const { authenticate, api, pod, serviceAccountToken } = setUp();
-    api.setPhase(pod, phase);
-    expect((await api.reviewServiceAccountToken(serviceAccountToken, [AUDIENCE])).authenticated).toBe(true);
-    expect(await authenticate(bearer(serviceAccountToken))).toEqual(refused('pod-finished'));
-  });
-
-  it.each([0, 1, 59_999])('refuses a pod %d ms after its deletionTimestamp', async (ms) => {
-    const { authenticate, api, pod, clock, serviceAccountToken } = setUp();
-    api.terminatePod(pod, 30_000);
-    await clock.advance(30_000 + ms);
-    expect((await api.reviewServiceAccountToken(serviceAccountToken, [AUDIENCE])).authenticated).toBe(true);
-    expect(await authenticate(bearer(serviceAccountToken))).toEqual(refused('pod-deleted'));
-  });
-
-  it('allows a terminating pod until its deletionTimestamp', async () => {
-    const { authenticate, api, pod, clock, serviceAccountToken } = setUp();
-    api.terminatePod(pod, 30_000);
-    await clock.advance(29_999);
-    expect((await authenticate(bearer(serviceAccountToken))).outcome).toBe('authenticated');
-  });
-
-  it.each(['Pending', 'Running', 'Unknown'])('allows a %s pod and returns the live object', async (phase) => {
-    const { authenticate, api, pod, serviceAccountToken } = setUp();
-    api.setPhase(pod, phase);
-    expect(await authenticate(bearer(serviceAccountToken))).toEqual({
+    expect(await authenticate(from(serviceAccountToken))).toEqual({
       outcome: 'authenticated',
       pod: {
         namespace: 'team-a',
@@ -191,51 +166,91 @@ describe('createPodAuthenticator', () => {
     expect(api.calls).toEqual(['review for kerbridge', 'get pod team-a/job-1']);
   });
 
-  it('could not check when the token review fails', async () => {
+  it('asks for no pod that the reflector knows', async () => {
+    const { authenticate, api, pod, serviceAccountToken, reflect } = setUp();
+    reflect(pod);
+    expect((await authenticate(from(serviceAccountToken))).outcome).toBe('authenticated');
+    expect(api.calls).toEqual(['review for kerbridge']);
+  });
+
+  it.each<[string, string, Partial<PodView>]>([
+    ['another UID', 'pod-uid', { uid: 'of-the-one-before' }],
+    ['another account', 'pod-service-account', { serviceAccount: 'other' }],
+    ['a finished pod', 'pod-finished', { phase: 'Succeeded' }],
+    ['a deleted pod', 'pod-deleted', { deletionTimestamp: 0 }],
+    ['no address', 'pod-address-known', { podIps: [] }],
+    ['another address', 'source-address', { podIps: ['10.9.9.9'] }],
+  ])('does not refuse on the word of the reflector alone: %s [%s]', async (_name, _check, behind) => {
+    const { authenticate, api, pod, serviceAccountToken, reflect } = setUp();
+    reflect({ ...pod, ...behind });
+    expect((await authenticate(from(serviceAccountToken))).outcome).toBe('authenticated');
+    expect(api.calls).toEqual(['review for kerbridge', 'get pod team-a/job-1']);
+  });
+
+  it.each<[string, string, Partial<PodView>]>([
+    ['pod-service-account-differs', 'pod-service-account', { serviceAccount: 'other' }],
+    ['pod-finished', 'pod-finished', { phase: 'Failed' }],
+    ['source-address-differs', 'source-address', { podIps: ['10.9.9.9'] }],
+  ])('refuses with %s what the live pod is [%s]', async (reason, _check, change) => {
+    const { authenticate, api, pod, serviceAccountToken } = setUp();
+    api.createPod({ ...pod, ...change });
+    expect(await authenticate(from(serviceAccountToken))).toEqual(refused(reason));
+  });
+
+  it('does not compare addresses when told not to', async () => {
+    const { authenticate, serviceAccountToken } = setUp({ checkSourceAddress: false });
+    const caller = { ...from(serviceAccountToken), sourceAddress: undefined };
+    expect((await authenticate(caller)).outcome).toBe('authenticated');
+    expect((await authenticate(from(serviceAccountToken, '192.0.2.1'))).outcome).toBe('authenticated');
+  });
+
+  it.each([
+    ['kubernetes-api', new Error('no route')],
+    ['kubernetes-api-queue', new KubernetesQueueError('full')],
+  ])('could not check (%s) when the review fails', async (dependency, cause) => {
     const { authenticate, api, serviceAccountToken } = setUp();
-    const cause = new Error('no route');
     api.failWith(cause);
-    expect(await authenticate(bearer(serviceAccountToken))).toEqual({
+    expect(await authenticate(from(serviceAccountToken))).toEqual({
       outcome: 'could-not-check',
-      dependency: 'kubernetes-api',
+      dependency,
       cause,
     });
   });
 
-  it('could not check when the pod cannot be read', async () => {
-    const { clock, api, serviceAccountToken } = setUp();
-    const cause = new Error('forbidden');
-    const authenticate = createPodAuthenticator({
-      reviewServiceAccountToken: api.reviewServiceAccountToken,
-      getPod: () => Promise.reject(cause),
-      audience: AUDIENCE,
-      clock,
-    });
-    expect(await authenticate(bearer(serviceAccountToken))).toEqual({
+  it.each([
+    ['kubernetes-api', new Error('forbidden')],
+    ['kubernetes-api-queue', new KubernetesQueueError('full')],
+  ])('could not check (%s) when the pod cannot be read', async (dependency, cause) => {
+    const { authenticate, serviceAccountToken } = setUp({ getPod: () => Promise.reject(cause) });
+    expect(await authenticate(from(serviceAccountToken))).toEqual({
       outcome: 'could-not-check',
-      dependency: 'kubernetes-api',
+      dependency,
       cause,
     });
+  });
+
+  it('could not check when the reflector would refuse and the pod cannot be read [pod-uid]', async () => {
+    const set = setUp({ getPod: () => Promise.reject(new Error('no route')) });
+    set.reflect({ ...set.pod, uid: 'of-the-one-before' });
+    expect((await set.authenticate(from(set.serviceAccountToken))).outcome).toBe('could-not-check');
   });
 
   it("rejects with the signal's reason when the caller has left", async () => {
     const { authenticate, serviceAccountToken } = setUp();
     const reason = new Error('client went away');
-    await expect(
-      authenticate(bearer(serviceAccountToken), { signal: AbortSignal.abort(reason) }),
-    ).rejects.toBe(reason);
+    await expect(authenticate(from(serviceAccountToken), { signal: AbortSignal.abort(reason) })).rejects.toBe(
+      reason,
+    );
   });
 
   it('does not accept an empty audience in its configuration', () => {
-    const { api, clock } = setUp();
-    const { reviewServiceAccountToken, getPod } = api;
-    expect(() => createPodAuthenticator({ reviewServiceAccountToken, getPod, audience: '', clock })).toThrow(
-      /audience/,
-    );
+    expect(() => setUp({ audience: '' })).toThrow(/audience/);
   });
 
   it('never puts the bearer token into its answer', async () => {
     const { authenticate } = setUp();
-    expect(JSON.stringify(await authenticate(['Bearer sekrit-value']))).not.toContain('sekrit-value');
+    expect(JSON.stringify(await authenticate(from(new Secret('sekrit-value'))))).not.toContain(
+      'sekrit-value',
+    );
   });
 });

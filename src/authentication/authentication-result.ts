@@ -12,24 +12,81 @@ export type AuthenticationRefusal =
   | 'no-bearer-token'
   | 'several-authorization-headers'
   | 'bearer-token-malformed'
+  // What the token itself shows, seen before anybody is asked.
+  | TokenRefusal
+  // The API server's word on it.
   | 'service-account-token-invalid'
   | 'audience-not-returned'
   | 'not-a-service-account'
   | 'not-bound-to-a-pod'
+  /** The API server speaks of another pod or account than the token that it was asked about. */
+  | 'review-differs-from-token'
+  // The pod.
   | 'pod-not-found'
   | 'pod-uid-differs'
   | 'pod-service-account-differs'
   | 'pod-finished'
-  | 'pod-deleted';
+  | 'pod-deleted'
+  // Where the caller is.
+  | 'source-address-unknown'
+  | 'source-address-differs';
 
-/** The three outcomes: allowed, refused, could not check. Never a guess. */
+/** Why a service-account token is refused for what it says itself, or for its signature. */
+export type TokenRefusal =
+  /** No compact JWS of a JSON object, or claims of a wrong type. */
+  | 'jwt-malformed'
+  | 'jwt-algorithm-not-allowed'
+  | 'jwt-signature-invalid'
+  | 'jwt-issuer-differs'
+  | 'jwt-audience-differs'
+  /** More than one: another of them could show the token here. */
+  | 'jwt-several-audiences'
+  | 'jwt-without-expiry'
+  | 'jwt-expired'
+  | 'jwt-not-yet-valid'
+  | 'jwt-lifetime-too-long'
+  /** A service-account token, but of no pod. */
+  | 'jwt-without-pod';
+
+/** What kept us from checking. */
+export type CouldNotCheckDependency =
+  /** Could not be asked, or could not tell. */
+  | 'kubernetes-api'
+  /** A queue of ours before the Kubernetes API is full, or the time in it was up. */
+  | 'kubernetes-api-queue'
+  /** Too many tokens with a key that the API server doesn't publish. */
+  | 'unknown-signing-keys'
+  /** The kubelet has not written the pod's address yet. */
+  | 'pod-address';
+
+/** The three outcomes: allowed, refused, could not check. Never a guess. `limited` is a refusal to check now. */
 export type AuthenticationResult =
   | { readonly outcome: 'authenticated'; readonly pod: AuthenticatedPod }
   | { readonly outcome: 'refused'; readonly reason: AuthenticationRefusal; readonly detail?: string }
-  | { readonly outcome: 'could-not-check'; readonly dependency: 'kubernetes-api'; readonly cause: unknown };
+  | {
+      readonly outcome: 'could-not-check';
+      readonly dependency: CouldNotCheckDependency;
+      readonly cause?: unknown;
+    }
+  | { readonly outcome: 'limited'; readonly limit: 'namespace'; readonly namespace: string };
 
-/** Takes every `Authorization` header line of the request, as received. */
+export interface Caller {
+  /** Every `Authorization` header line of the request, as received. */
+  readonly authorization: readonly string[];
+  /** IP address (IPv4 in dotted form, also if it came mapped into IPv6); undefined if it can't be told. */
+  readonly sourceAddress: string | undefined;
+}
+
+export interface AuthenticateOptions {
+  readonly signal?: AbortSignal;
+  /**
+   * Asked once the token's signature has proven the namespace, before the API server is asked anything: false gives
+   * `limited`. Whoever answers true keeps the place until the request ends.
+   */
+  readonly admitNamespace?: (namespace: string) => boolean;
+}
+
 export type AuthenticatePod = (
-  authorization: readonly string[],
-  options?: { readonly signal?: AbortSignal },
+  caller: Caller,
+  options?: AuthenticateOptions,
 ) => Promise<AuthenticationResult>;

@@ -21,16 +21,18 @@ export type BearerTokenResult =
  * they hold: two readers of such a request could believe two different ones. Never throws.
  */
 export function parseBearerToken(authorization: readonly string[]): BearerTokenResult {
-  const [line, ...others] = authorization;
-  if (line === undefined) return { outcome: 'refused', reason: 'no-bearer-token' };
+  const [line = '', ...others] = authorization;
+  // check: bearer-single-line
   if (others.length > 0) return { outcome: 'refused', reason: 'several-authorization-headers' };
 
-  const scheme = SCHEME.exec(line)?.[1];
-  if (scheme?.toLowerCase() !== 'bearer') return { outcome: 'refused', reason: 'no-bearer-token' };
+  const scheme = SCHEME.exec(line)?.[1] ?? '';
+  // check: bearer-scheme
+  if (scheme.toLowerCase() !== 'bearer') return { outcome: 'refused', reason: 'no-bearer-token' };
 
   const value = line.slice(scheme.length + 1);
-  if (value.length > MAX_BEARER_TOKEN_LENGTH || !B64TOKEN.test(value)) {
-    return { outcome: 'refused', reason: 'bearer-token-malformed' };
-  }
+  // check: bearer-length
+  if (value.length > MAX_BEARER_TOKEN_LENGTH) return { outcome: 'refused', reason: 'bearer-token-malformed' };
+  // check: bearer-characters
+  if (!B64TOKEN.test(value)) return { outcome: 'refused', reason: 'bearer-token-malformed' };
   return { outcome: 'found', serviceAccountToken: new Secret(value) };
 }

@@ -38,6 +38,8 @@ export interface PodView {
    * ends, so until then the pod still works.
    */
   readonly deletionTimestamp: number | undefined;
+  /** `status.podIPs`, IPv4 in dotted form, IPv6 as Node writes it; empty until the kubelet has written them. */
+  readonly podIps: readonly string[];
   readonly annotations: Readonly<Record<string, string>>;
 }
 
@@ -47,3 +49,14 @@ export type GetPod = (
   name: string,
   options?: { readonly signal?: AbortSignal },
 ) => Promise<PodView | undefined>;
+
+/**
+ * The pod of that name as the reflector last saw it; undefined when there is none, or when the reflector can't vouch for
+ * its knowledge (not synced, nothing heard for too long). So undefined means "ask", never "no such pod".
+ */
+export type LookUpPod = (namespace: string, name: string) => PodView | undefined;
+
+/** A queue of ours before the Kubernetes API was full, or a call waited in it for too long: nobody was asked. */
+export class KubernetesQueueError extends Error {
+  override readonly name = 'KubernetesQueueError';
+}

@@ -3,13 +3,16 @@ import type {
   GetPod,
   PodView,
   ReviewServiceAccountToken,
+  ServiceAccountTokenReview,
 } from '../../src/authentication/kubernetes-access.ts';
+import type { TokenClaims } from '../../src/authentication/token-claims.ts';
 import { Secret } from '../../src/observability/secret.ts';
 import type { Clock } from '../../src/time/clock.ts';
 
 interface IssuedToken {
   readonly namespace: string;
   readonly serviceAccount: string;
+  readonly accountUid: string;
   readonly audiences: readonly string[];
   readonly pod: { readonly name: string; readonly uid: string } | undefined;
 }
@@ -27,6 +30,7 @@ export class FakeKubernetesApi {
   readonly #clock: Clock;
   readonly #pods = new Map<string, PodView>();
   readonly #tokens = new Map<string, IssuedToken>();
+  readonly #accountUids = new Map<string, string>();
   #failure: unknown;
 
   /** Calls so far, oldest first, without the tokens. */
@@ -44,11 +48,16 @@ export class FakeKubernetesApi {
       serviceAccount: 'default',
       phase: 'Running',
       deletionTimestamp: undefined,
+      podIps: ['10.0.0.7'],
       annotations: {},
       ...pod,
     };
     this.#pods.set(keyOf(created.namespace, created.name), created);
     return created;
+  }
+
+  setPodIps(pod: PodView, podIps: readonly string[]): void {
+    this.#change(pod, { podIps });
   }
 
   setPhase(pod: PodView, phase: string): void {
@@ -74,10 +83,39 @@ export class FakeKubernetesApi {
     this.#tokens.set(serviceAccountToken, {
       namespace: account.namespace,
       serviceAccount: account.serviceAccount,
+      accountUid: this.accountUid(account.namespace, account.serviceAccount),
       audiences,
       pod: pod === undefined ? undefined : { name: pod.name, uid: pod.uid },
     });
     return new Secret(serviceAccountToken);
+  }
+
+  /** What the JWT of an issued token would say of itself; undefined for a token that is none of ours. */
+  claimsOf(serviceAccountToken: Secret<string>): TokenClaims | undefined {
+    const issued = this.#tokens.get(serviceAccountToken.reveal());
+    if (issued?.pod === undefined) return undefined;
+    const { namespace, serviceAccount, accountUid, pod } = issued;
+    return {
+      issuer: 'https://kubernetes.default.svc',
+      issuedAt: this.#clock.now(),
+      expiresAt: this.#clock.now() + 3_600_000,
+      namespace,
+      serviceAccount: { name: serviceAccount, uid: accountUid },
+      pod,
+    };
+  }
+
+  /** Every account is there; always the same until it is made anew. */
+  accountUid(namespace: string, serviceAccount: string): string {
+    const key = keyOf(namespace, serviceAccount);
+    const uid = this.#accountUids.get(key) ?? randomUUID();
+    this.#accountUids.set(key, uid);
+    return uid;
+  }
+
+  /** Deletes the account and makes another of its name. */
+  recreateAccount(namespace: string, serviceAccount: string): void {
+    this.#accountUids.set(keyOf(namespace, serviceAccount), randomUUID());
   }
 
   /** From now on every call rejects with this; undefined ends it. */
@@ -93,12 +131,15 @@ export class FakeKubernetesApi {
     this.calls.push(`review for ${audiences.join(', ')}`);
     await this.#answer(options.signal);
     const issued = this.#tokens.get(serviceAccountToken.reveal());
-    if (issued === undefined) return { authenticated: false, error: 'invalid bearer token' };
+    if (issued === undefined) return no();
     const common = issued.audiences.filter((audience) => audiences.includes(audience));
-    if (common.length === 0) return { authenticated: false, error: 'token audiences are invalid' };
-    if (issued.pod !== undefined && !this.#accepts(issued.namespace, issued.pod)) {
-      return { authenticated: false, error: 'pod is gone' };
+    if (common.length === 0) {
+      return no(
+        `token audiences ${quoted(issued.audiences)} is invalid for the target audiences ${quoted(audiences)}`,
+      );
     }
+    const refusal = this.#refusalOf(issued);
+    if (refusal !== undefined) return no(refusal);
     const extra: Record<string, string[]> = {
       'authentication.kubernetes.io/credential-id': [`JTI=${randomUUID()}`],
     };
@@ -110,7 +151,7 @@ export class FakeKubernetesApi {
       authenticated: true,
       audiences: common,
       username: `system:serviceaccount:${issued.namespace}:${issued.serviceAccount}`,
-      uid: randomUUID(),
+      uid: issued.accountUid,
       groups: [
         'system:serviceaccounts',
         `system:serviceaccounts:${issued.namespace}`,
@@ -132,13 +173,16 @@ export class FakeKubernetesApi {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  #accepts(namespace: string, bound: { readonly name: string; readonly uid: string }): boolean {
+  #refusalOf({ namespace, serviceAccount, accountUid, pod: bound }: IssuedToken): string | undefined {
+    const uid = this.accountUid(namespace, serviceAccount);
+    if (uid !== accountUid) return `service account UID (${uid}) does not match claim (${accountUid})`;
+    if (bound === undefined) return undefined;
     const pod = this.#pods.get(keyOf(namespace, bound.name));
-    if (pod?.uid !== bound.uid) return false;
-    return (
-      pod.deletionTimestamp === undefined ||
-      this.#clock.now() < pod.deletionTimestamp + LEEWAY_AFTER_DELETION_MS
-    );
+    const endsAt = (pod?.deletionTimestamp ?? Number.POSITIVE_INFINITY) + LEEWAY_AFTER_DELETION_MS;
+    if (pod === undefined || this.#clock.now() >= endsAt) return 'service account token has been invalidated';
+    return pod.uid === bound.uid
+      ? undefined
+      : `pod UID (${pod.uid}) does not match service account pod ref claim (${bound.uid})`;
   }
 
   #change(pod: PodView, change: Partial<PodView>): void {
@@ -151,4 +195,14 @@ export class FakeKubernetesApi {
 
 function keyOf(namespace: string, name: string): string {
   return `${namespace}/${name}`;
+}
+
+/** As an aggregate of Go's is printed: of all authenticators that were asked. */
+function no(reason?: string): ServiceAccountTokenReview {
+  const refusals = ['invalid bearer token', ...(reason === undefined ? [] : [reason])];
+  return { authenticated: false, error: refusals.length > 1 ? `[${refusals.join(', ')}]` : refusals.join() };
+}
+
+function quoted(texts: readonly string[]): string {
+  return `[${texts.map((text) => `"${text}"`).join(' ')}]`;
 }
