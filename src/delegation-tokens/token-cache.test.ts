@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
 import { FakeTokenService, type FakeTokenServiceOptions } from '../../test/fakes/fake-token-service.ts';
+import { Secret } from '../observability/secret.ts';
 import type { TokenSource } from './credentials.ts';
 import { FIRST_HOLD_MS } from './held-refusals.ts';
 import { ABANDON_AFTER_MS, FLIGHT_TIMEOUT_MS, TokenCache, type TokenCacheOptions } from './token-cache.ts';
@@ -38,6 +39,9 @@ const sourceOf = (tokenService: FakeTokenService, change: Partial<TokenSource> =
   tokenService,
   ...change,
 });
+/** As JSON, which knows no bigint. */
+const shown = (value: unknown) =>
+  JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part));
 const failed = (failure: TokenServiceFailure) => new TokenServiceError(failure, failure);
 
 describe('TokenCache', () => {
@@ -410,5 +414,46 @@ describe('TokenCache', () => {
       await clock.advance(REUSE_MS);
     }
     expect(tokenService.calls.filter((call) => call.startsWith('cancel'))).toEqual([]);
+  });
+
+  it('lists what it holds, without what authenticates', async () => {
+    const { clock, cache, get, tokenService } = setUp();
+    tokenService.alterIssued = (token) => ({
+      ...token,
+      identifier: Buffer.from('identifier-bytes'),
+      password: new Secret<Uint8Array>(Buffer.from('password-bytes')),
+    });
+    expect(cache.list()).toEqual([]);
+    await get('alice', 'team-a');
+    await get('bob', 'team-b');
+    const [first, second] = cache.list();
+    expect(first).toEqual({
+      cluster: 'prod',
+      source: 'ns1',
+      kind: 'HDFS_DELEGATION_TOKEN',
+      services: ['ha-hdfs:ns1'],
+      owner: 'alice',
+      namespace: 'team-a',
+      renewer: 'kerbridge',
+      sequenceNumber: 1,
+      issuedAt: BigInt(clock.now()),
+      maxDate: BigInt(clock.now() + 7 * 24 * HOUR_MS),
+      expiresAt: BigInt(clock.now() + 24 * HOUR_MS),
+      handedOutUntil: clock.now() + REUSE_MS,
+    });
+    expect(second).toMatchObject({ owner: 'bob', namespace: 'team-b', sequenceNumber: 2 });
+    for (const bytes of ['identifier-bytes', 'password-bytes']) {
+      expect(shown(cache.list())).not.toContain(shown(Buffer.from(bytes)).slice(1, -1));
+      expect(shown(cache.list())).not.toContain(bytes);
+    }
+  });
+
+  it('lists a token that nobody got as one without an expiry', async () => {
+    const { cache, get, tokenService } = setUp();
+    tokenService.failNext('renew', failed('unreachable'));
+    await expect(get()).rejects.toThrow();
+    expect(cache.list()).toEqual([
+      expect.objectContaining({ sequenceNumber: 1, expiresAt: undefined, handedOutUntil: undefined }),
+    ]);
   });
 });

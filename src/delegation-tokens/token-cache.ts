@@ -38,6 +38,26 @@ export interface CachedToken extends HeldToken {
   readonly reusePeriodMs: number;
 }
 
+/** What may be told of a token in memory: nothing that authenticates. Times are ms since the epoch. */
+export interface ListedToken {
+  readonly cluster: string;
+  /** Name of the source within (cluster, kind), for example the nameservice. */
+  readonly source: string;
+  readonly kind: string;
+  readonly services: readonly string[];
+  readonly owner: string;
+  readonly namespace: string;
+  readonly renewer: string;
+  readonly sequenceNumber: number;
+  /** Hadoop's clock. */
+  readonly issuedAt: bigint;
+  readonly maxDate: bigint;
+  /** undefined: not renewed yet, so its expiry is not known, and it was handed to nobody. */
+  readonly expiresAt: bigint | undefined;
+  /** When the next request gets another token; undefined as for `expiresAt`. */
+  readonly handedOutUntil: number | undefined;
+}
+
 export interface TokenCacheOptions {
   readonly clock: Clock;
   readonly maxEntries?: number;
@@ -47,10 +67,11 @@ export interface TokenCacheOptions {
   readonly onLookUp?: (result: 'hit' | 'miss') => void;
 }
 
-type Entry =
+type Entry = { readonly request: TokenRequest } & (
   | { readonly state: 'proven'; readonly cached: CachedToken }
   /** Issued, but the renewal that tells its expiry got no answer. */
-  | { readonly state: 'unproven'; readonly token: DelegationToken; readonly issuedAt: number };
+  | { readonly state: 'unproven'; readonly token: DelegationToken; readonly issuedAt: number }
+);
 
 type Unproven = Entry & { readonly state: 'unproven' };
 
@@ -94,6 +115,11 @@ export class TokenCache {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Every token in memory, in no particular order. Those that are not handed out any more are forgotten later. */
+  list(): ListedToken[] {
+    return [...this.#entries.values()].map(describeEntry);
   }
 
   /**
@@ -165,29 +191,31 @@ export class TokenCache {
     return await this.#prove(key, request, await this.#issue(request, call), call);
   }
 
-  async #issue({ source, owner }: TokenRequest, call: FlightCall): Promise<Unproven> {
+  async #issue(request: TokenRequest, call: FlightCall): Promise<Unproven> {
+    const { source, owner } = request;
     const { kind, renewer } = source;
     const issuedAt = this.#clock.now();
     const token = await source.tokenService.issue({ owner, renewer }, call);
     // `realUser` is for the token service to judge: it knows as whom it asked.
     verifyIssuedToken(token, { owner, renewer, kind, proxyUser: undefined });
     reusePeriodMs(token, token.maxDate);
-    return { state: 'unproven', token, issuedAt };
+    return { state: 'unproven', request, token, issuedAt };
   }
 
   async #prove(
     key: string,
-    { source }: TokenRequest,
+    request: TokenRequest,
     unproven: Unproven,
     call: FlightCall,
   ): Promise<CachedToken> {
+    const { source } = request;
     const { token, issuedAt } = unproven;
     call.signal.throwIfAborted();
     try {
       const { expiresAt } = await source.tokenService.renew(token, call);
       call.signal.throwIfAborted();
       const cached = { source, token, expiresAt, issuedAt, reusePeriodMs: reusePeriodMs(token, expiresAt) };
-      this.#put(key, { state: 'proven', cached });
+      this.#put(key, { state: 'proven', request, cached });
       return cached;
     } catch (error) {
       // A flight that was given up must not write over what a later one has found.
@@ -241,7 +269,33 @@ function keyOf({ source, owner, namespace }: TokenRequest): string {
  * the issue says nothing about the age.
  */
 function isYoung(issuedAt: number, periodMs: number, now: number): boolean {
-  return now >= issuedAt && now < issuedAt + 0.9 * periodMs;
+  return now >= issuedAt && now < youngUntil(issuedAt, periodMs);
+}
+
+function youngUntil(issuedAt: number, periodMs: number): number {
+  return issuedAt + 0.9 * periodMs;
+}
+
+/** Field by field: what is added to a token later does not get out by itself. */
+function describeEntry(entry: Entry): ListedToken {
+  const { source, namespace } = entry.request;
+  const token = entry.state === 'proven' ? entry.cached.token : entry.token;
+  const handedOutUntil =
+    entry.state === 'proven' ? youngUntil(entry.cached.issuedAt, entry.cached.reusePeriodMs) : undefined;
+  return {
+    cluster: source.cluster,
+    source: source.name,
+    kind: source.kind,
+    services: source.services,
+    owner: token.owner,
+    namespace,
+    renewer: token.renewer,
+    sequenceNumber: token.sequenceNumber,
+    issuedAt: token.issueDate,
+    maxDate: token.maxDate,
+    expiresAt: entry.state === 'proven' ? entry.cached.expiresAt : undefined,
+    handedOutUntil,
+  };
 }
 
 function isFinal(error: unknown): error is TokenServiceError {

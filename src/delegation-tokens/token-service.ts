@@ -70,6 +70,8 @@ export type TokenServiceFailure =
   | 'unreachable'
   /** The active server is in safe mode: the same cluster, later. */
   | 'safe-mode'
+  /** A queue of ours before the server is full, or the time in it was up: nobody was asked. */
+  | 'overloaded'
   /** The server understood and said no: proxy-user rules, wrong renewer, unknown user. */
   | 'denied'
   /** The server does not accept this token (any more). */

@@ -1,10 +1,11 @@
 import { expect, it } from '@jest/globals';
 import { FLIGHT_TIMEOUT_MS } from '../delegation-tokens/token-cache.ts';
 import { callLimits } from './call-limits.ts';
-import { DEFAULT_NEGOTIATE_TIMEOUT_MS } from './http/spnego-session.ts';
+import { DEFAULT_NEGOTIATE_TIMEOUT_MS, DEFAULT_QUEUE_TIMEOUT_MS } from './http/spnego-session.ts';
 
 it('gives the defaults for the defaults', () => {
   expect(callLimits({ hadoopCallTimeoutMs: 20_000, kerberosStepTimeoutMs: 40_000 })).toEqual({
+    queueTimeoutMs: DEFAULT_QUEUE_TIMEOUT_MS,
     negotiateTimeoutMs: DEFAULT_NEGOTIATE_TIMEOUT_MS,
     flightTimeoutMs: FLIGHT_TIMEOUT_MS,
   });
@@ -20,6 +21,7 @@ it.each([
   (hadoopCallTimeoutMs, kerberosStepTimeoutMs) => {
     const limits = callLimits({ hadoopCallTimeoutMs, kerberosStepTimeoutMs });
     expect(limits.negotiateTimeoutMs).toBeGreaterThan(kerberosStepTimeoutMs);
+    expect(limits.flightTimeoutMs).toBeGreaterThan(limits.queueTimeoutMs);
     expect(limits.flightTimeoutMs).toBeGreaterThan(limits.negotiateTimeoutMs + 2 * hadoopCallTimeoutMs);
   },
 );

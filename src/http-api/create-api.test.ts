@@ -1,227 +1,124 @@
-import { once } from 'node:events';
 import { request as httpRequest, createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import request from 'supertest';
-import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
-import type { AuthenticationRefusal, AuthenticationResult } from '../authentication/authentication-result.ts';
-import type { CredentialsRequest, CredentialsResult } from '../delegation-tokens/credentials.ts';
-import { TokenServiceError, type TokenServiceFailure } from '../delegation-tokens/token-service.ts';
-import type { IdentityRefusal, IdentityResult } from '../identity/identity-result.ts';
-import { createLogger } from '../observability/logger.ts';
-import { createMetrics } from '../observability/metrics.ts';
-import { Secret } from '../observability/secret.ts';
-import { type ApiOptions, createApi } from './create-api.ts';
-import { Refusals } from './refusals.ts';
-
-const BEARER = 'eyJhbGciOiJSUzI1NiJ9.eyJzZWNyZXQiOnRydWV9.c2lnbmF0dXJl';
-const FILE = Buffer.from('HDTS\0\x01 the bytes of a credentials file \xff\xfe', 'latin1');
-const PASSWORD = Buffer.from('very secret password');
-
-const pod = {
-  namespace: 'team-a',
-  name: 'alices-pod',
-  uid: '0b6f5a0e-0000-4000-8000-000000000001',
-  serviceAccount: 'default',
-  annotations: { 'iddecorator.username': 'alice' },
-};
-
-const issued: Extract<CredentialsResult, { outcome: 'issued' }> = {
-  outcome: 'issued',
-  cluster: 'default',
-  tokens: [
-    {
-      source: {
-        cluster: 'default',
-        name: 'ns1',
-        kind: 'HDFS_DELEGATION_TOKEN',
-        renewer: 'kerbridge',
-        services: ['ha-hdfs:ns1', '10.0.0.1:8020'],
-        tokenService: {
-          kind: 'HDFS_DELEGATION_TOKEN',
-          issue: () => Promise.reject(new Error('not here')),
-          renew: () => Promise.reject(new Error('not here')),
-          cancel: () => Promise.reject(new Error('not here')),
-        },
-      },
-      token: {
-        kind: 'HDFS_DELEGATION_TOKEN',
-        service: 'ha-hdfs:ns1',
-        identifier: Buffer.from('identifier'),
-        password: new Secret<Uint8Array>(PASSWORD),
-        owner: 'alice',
-        renewer: 'kerbridge',
-        realUser: '',
-        issueDate: 1_767_225_600_000n,
-        maxDate: 9_223_372_036_854_775_807n,
-        sequenceNumber: -7,
-        masterKeyId: 2,
-      },
-      expiresAt: 1_767_312_000_000n,
-    },
-  ],
-  missing: [{ kind: 'kms-dt', code: 'unreachable' }],
-  refreshAfter: 1_767_250_000_000.5,
-};
-
-interface Seen {
-  authorization: readonly string[][];
-  doAs: (string | undefined)[];
-  requests: CredentialsRequest[];
-}
-
-function start(overrides: Partial<ApiOptions> = {}) {
-  const seen: { authorization: (readonly string[])[]; doAs: Seen['doAs']; requests: Seen['requests'] } = {
-    authorization: [],
-    doAs: [],
-    requests: [],
-  };
-  const lines: string[] = [];
-  const clock = new FakeClock();
-  const metrics = createMetrics({ version: '0.0.0', processMetrics: false });
-  const logger = createLogger({ level: 'debug', clock, destination: { write: (line) => lines.push(line) } });
-  let ids = 0;
-  const api = createApi({
-    authenticatePod: (authorization) => {
-      seen.authorization.push(authorization);
-      return Promise.resolve({ outcome: 'authenticated', pod });
-    },
-    identifyUser: (_pod, doAs) => {
-      seen.doAs.push(doAs);
-      return { outcome: 'identified', user: 'alice' };
-    },
-    getCredentials: (asked) => {
-      seen.requests.push(asked);
-      return Promise.resolve(issued);
-    },
-    encodeCredentials: (_issued, format) => (format === 'writable' ? FILE : Buffer.from('protobuf')),
-    logger,
-    refusals: new Refusals({ metrics, logger, clock }),
-    metrics,
-    clock,
-    random: () => 0.5,
-    newRequestId: () => {
-      ids += 1;
-      return `request-${ids}`;
-    },
-    ...overrides,
-  });
-  const log = () => lines.map((line): Record<string, unknown> => JSON.parse(line) as Record<string, unknown>);
-  return { api, seen, lines, log, metrics };
-}
-
-const get = (api: ReturnType<typeof createApi>, path = '/v1/credentials') =>
-  request(api).get(path).set('Authorization', `Bearer ${BEARER}`);
-
-const authenticationResult =
-  (result: AuthenticationResult): ApiOptions['authenticatePod'] =>
-  () =>
-    Promise.resolve(result);
-
-const identityResult =
-  (result: IdentityResult): ApiOptions['identifyUser'] =>
-  () =>
-    result;
-
-const failing =
-  (error: unknown): ApiOptions['getCredentials'] =>
-  async () => {
-    throw error;
-  };
-
-const AUTHENTICATION_REFUSALS: Record<AuthenticationRefusal, true> = {
-  'no-bearer-token': true,
-  'several-authorization-headers': true,
-  'bearer-token-malformed': true,
-  'service-account-token-invalid': true,
-  'audience-not-returned': true,
-  'not-a-service-account': true,
-  'not-bound-to-a-pod': true,
-  'pod-not-found': true,
-  'pod-uid-differs': true,
-  'pod-service-account-differs': true,
-  'pod-finished': true,
-  'pod-deleted': true,
-};
-
-const IDENTITY_REFUSALS: Record<IdentityRefusal, true> = {
-  'no-stamp': true,
-  'user-name-invalid': true,
-  'user-denied': true,
-  'do-as-not-allowed': true,
-};
-
-const FAILURES: Record<TokenServiceFailure, [number, string]> = {
-  'not-active': [503, 'hadoop-unavailable'],
-  unreachable: [503, 'hadoop-unavailable'],
-  'safe-mode': [503, 'hadoop-unavailable'],
-  authentication: [503, 'kerberos-unavailable'],
-  denied: [502, 'hadoop-denied'],
-  'invalid-token': [502, 'hadoop-error'],
-  'bad-request': [502, 'hadoop-error'],
-  'wrong-token': [502, 'hadoop-error'],
-};
+import {
+  authenticationResult,
+  BEARER,
+  failing,
+  FILE,
+  get,
+  identityResult,
+  issued,
+  PASSWORD,
+  PROVEN,
+  startApi as start,
+} from '../../test/fakes/api-world.ts';
+import {
+  AUTHENTICATION_REFUSALS,
+  COULD_NOT_AUTHENTICATE,
+  COULD_NOT_IDENTIFY,
+  IDENTITY_REFUSALS,
+  TOKEN_SERVICE_FAILURES,
+} from '../../test/fixtures/outcomes.ts';
+import { TokenServiceError } from '../delegation-tokens/token-service.ts';
+import type { ApiOptions } from './create-api.ts';
 
 describe('who calls', () => {
-  it.each(Object.keys(AUTHENTICATION_REFUSALS) as AuthenticationRefusal[])(
-    '%s is a 401 like every other',
-    async (reason) => {
-      const { api, log, seen } = start({
-        authenticatePod: authenticationResult({ outcome: 'refused', reason, detail: 'for the operator' }),
-      });
-      const response = await get(api).expect(401);
-      expect(response.headers['www-authenticate']).toBe('Bearer');
-      expect(response.headers['content-type']).toBe('application/problem+json');
-      expect(response.headers['cache-control']).toBe('no-store');
-      expect(response.headers['etag']).toBeUndefined();
-      expect(response.text).toBe(
-        '{"title":"Not authenticated","status":401,"code":"not-authenticated","requestId":"request-1"}',
-      );
-      expect(log()).toEqual([
-        expect.objectContaining({
-          outcome: 'not-authenticated',
-          reason,
-          detail: 'for the operator',
-          status: 401,
-        }),
-      ]);
-      expect(seen.requests).toEqual([]);
-      expect(seen.doAs).toEqual([]);
-    },
-  );
-
-  it('an API server that cannot be asked is a 503, to be tried again', async () => {
-    const cause = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1'), {
-      status: 401,
-      statusCode: 401,
-      fix: 'look at the network',
-      headers: 'hunter2',
+  it.each(AUTHENTICATION_REFUSALS)('%s is a 401 like every other', async (reason) => {
+    const { api, log, seen, audit } = start({
+      authenticatePod: authenticationResult({ outcome: 'refused', reason, detail: 'for the operator' }),
     });
-    const { api, log, seen } = start({
-      authenticatePod: authenticationResult({
-        outcome: 'could-not-check',
-        dependency: 'kubernetes-api',
-        cause,
-      }),
-    });
-    const response = await get(api).expect(503);
-    expect(response.body).toEqual({
-      title: 'The caller cannot be checked now',
-      status: 503,
-      code: 'authentication-unavailable',
-      requestId: 'request-1',
-    });
-    expect(response.headers['retry-after']).toBe('6');
-    expect(response.headers['www-authenticate']).toBeUndefined();
+    const response = await get(api).expect(401);
+    expect(response.headers['www-authenticate']).toBe('Bearer');
+    expect(response.headers['content-type']).toBe('application/problem+json');
+    expect(response.headers['cache-control']).toBe('no-store');
+    expect(response.headers['etag']).toBeUndefined();
+    expect(response.text).toBe(
+      '{"title":"Not authenticated","status":401,"code":"not-authenticated","requestId":"request-1"}',
+    );
     expect(log()).toEqual([
       expect.objectContaining({
-        level: 'warn',
-        reason: 'kubernetes-api',
-        failure: { fix: 'look at the network' },
-        error: expect.objectContaining({ message: 'connect ECONNREFUSED 10.0.0.1' }),
+        outcome: 'not-authenticated',
+        reason,
+        detail: 'for the operator',
+        status: 401,
+      }),
+    ]);
+    expect(audit).toEqual([
+      expect.objectContaining({
+        decision: 'refused',
+        status: 401,
+        code: 'not-authenticated',
+        reason,
+        detail: 'for the operator',
+        sourceAddress: '10.1.2.3',
+        requestId: 'request-1',
+        pod: undefined,
+        user: undefined,
       }),
     ]);
     expect(seen.requests).toEqual([]);
+    expect(seen.doAs).toEqual([]);
+  });
+
+  it.each(COULD_NOT_AUTHENTICATE)(
+    'without %s is a 503 %s, to be tried again in %s s',
+    async (dependency, code, retryAfter) => {
+      const cause = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1'), {
+        status: 401,
+        statusCode: 401,
+        fix: 'look at the network',
+        headers: 'hunter2',
+      });
+      const { api, log, seen, audit } = start({
+        authenticatePod: authenticationResult({ outcome: 'could-not-check', dependency, cause }),
+      });
+      const response = await get(api).expect(503);
+      expect(response.body).toEqual({ title: expect.any(String), status: 503, code, requestId: 'request-1' });
+      expect(response.headers['retry-after']).toBe(retryAfter);
+      expect(response.headers['www-authenticate']).toBeUndefined();
+      expect(log()).toEqual([
+        expect.objectContaining({
+          level: 'warn',
+          reason: dependency,
+          failure: { fix: 'look at the network' },
+          error: expect.objectContaining({ message: 'connect ECONNREFUSED 10.0.0.1' }),
+        }),
+      ]);
+      expect(audit).toEqual([
+        expect.objectContaining({ decision: 'could-not-check', status: 503, code, dependency }),
+      ]);
+      expect(seen.requests).toEqual([]);
+    },
+  );
+
+  it('beyond the limit of its namespace is a 429, to be tried again', async () => {
+    const { api, log, audit, metrics, seen } = start({
+      authenticatePod: authenticationResult({ outcome: 'limited', limit: 'namespace', namespace: 'team-a' }),
+    });
+    const response = await get(api).expect(429);
+    expect(response.body).toEqual({
+      title: 'Too many requests at once from this namespace',
+      status: 429,
+      code: 'too-many-requests',
+      requestId: 'request-1',
+    });
+    expect(response.headers['retry-after']).toBe('6');
+    expect(log()).toEqual([expect.objectContaining({ outcome: 'limited', detail: 'namespace team-a' })]);
+    expect(audit).toEqual([
+      expect.objectContaining({
+        decision: 'limited',
+        status: 429,
+        code: 'too-many-requests',
+        reason: 'namespace',
+        detail: 'namespace team-a',
+      }),
+    ]);
+    expect(seen.requests).toEqual([]);
+    expect(await metrics.registry.metrics()).toContain(
+      'kerbridge_requests_limited_total{limit="namespace"} 1',
+    );
   });
 
   it('hands over every Authorization line, and only those', async () => {
@@ -239,7 +136,7 @@ describe('who calls', () => {
         });
         socket.on('data', () => undefined).on('close', () => resolve());
       });
-      expect(seen.authorization).toEqual([['Bearer one', 'Bearer two']]);
+      expect(seen.callers.map(({ authorization }) => authorization)).toEqual([['Bearer one', 'Bearer two']]);
     } finally {
       server.close();
     }
@@ -248,7 +145,7 @@ describe('who calls', () => {
   it('gives an empty list where there is no Authorization line', async () => {
     const { api, seen } = start();
     await request(api).get('/v1/credentials').expect(200);
-    expect(seen.authorization).toEqual([[]]);
+    expect(seen.callers).toEqual([{ authorization: [], sourceAddress: '10.1.2.3' }]);
   });
 
   it.each(['/v1/credentials', '/nowhere', '/v1/credentials?format=x'])(
@@ -268,30 +165,68 @@ describe('who calls', () => {
 });
 
 describe('which user', () => {
-  it.each(Object.keys(IDENTITY_REFUSALS) as IdentityRefusal[])(
-    '%s is a 403 like every other',
-    async (reason) => {
-      const { api, log, seen } = start({
-        identifyUser: identityResult({ outcome: 'refused', reason, detail: 'hdfs (hdfs)' }),
-      });
-      const response = await get(api).expect(403);
-      expect(response.body).toEqual({
-        title: 'This pod gets no credentials',
+  it.each(IDENTITY_REFUSALS)('%s is a 403 like every other', async (reason) => {
+    const { api, log, seen, audit } = start({
+      identifyUser: identityResult({ outcome: 'refused', reason, detail: 'hdfs (hdfs)' }),
+    });
+    const response = await get(api).expect(403);
+    expect(response.body).toEqual({
+      title: 'This pod gets no credentials',
+      status: 403,
+      code: 'not-allowed',
+      requestId: 'request-1',
+    });
+    expect(log()).toEqual([
+      expect.objectContaining({
+        outcome: 'not-allowed',
+        reason,
+        detail: 'hdfs (hdfs)',
+        pod: PROVEN,
+      }),
+    ]);
+    expect(audit).toEqual([
+      expect.objectContaining({
+        decision: 'refused',
         status: 403,
         code: 'not-allowed',
-        requestId: 'request-1',
-      });
-      expect(log()).toEqual([
-        expect.objectContaining({
-          outcome: 'not-allowed',
-          reason,
-          detail: 'hdfs (hdfs)',
-          pod: { namespace: 'team-a', name: 'alices-pod', uid: pod.uid },
-        }),
-      ]);
-      expect(seen.requests).toEqual([]);
-    },
-  );
+        reason,
+        detail: 'hdfs (hdfs)',
+        pod: PROVEN,
+        user: undefined,
+      }),
+    ]);
+    expect(seen.requests).toEqual([]);
+  });
+
+  it.each(COULD_NOT_IDENTIFY)('without %s is a 503, to be tried again', async (dependency) => {
+    const { api, log, audit, seen, metrics } = start({
+      identifyUser: identityResult({ outcome: 'could-not-check', dependency, detail: 'too old' }),
+    });
+    const response = await get(api).expect(503);
+    expect(response.body).toEqual({
+      title: 'The user of this pod cannot be determined now',
+      status: 503,
+      code: 'identity-unavailable',
+      requestId: 'request-1',
+    });
+    expect(response.headers['retry-after']).toBe('6');
+    expect(log()).toEqual([
+      expect.objectContaining({ level: 'warn', reason: dependency, detail: 'too old' }),
+    ]);
+    expect(audit).toEqual([
+      expect.objectContaining({
+        decision: 'could-not-check',
+        status: 503,
+        code: 'identity-unavailable',
+        dependency,
+        pod: PROVEN,
+      }),
+    ]);
+    expect(seen.requests).toEqual([]);
+    expect(await metrics.registry.metrics()).toContain(
+      `kerbridge_identifications_total{outcome="could-not-check",reason="${dependency}"} 1`,
+    );
+  });
 
   it('asks for the tokens of whom identity named, in the namespace of the pod', async () => {
     const { api, seen } = start({ identifyUser: identityResult({ outcome: 'identified', user: 'etl' }) });
@@ -308,18 +243,14 @@ describe('which user', () => {
 });
 
 describe('which tokens', () => {
-  it.each(Object.entries(FAILURES))('%s is %j', async (failure, [status, code]) => {
-    const error = new TokenServiceError(
-      failure as TokenServiceFailure,
-      'User kerbridge may not impersonate alice',
-      {
-        endpoint: 'https://nn1:9871',
-        exception: 'AuthorizationException',
-        fix: 'set hadoop.proxyuser.kerbridge.users',
-      },
-    );
+  it.each(TOKEN_SERVICE_FAILURES)('%s is a %i %s', async (failure, status, code, dependency) => {
+    const error = new TokenServiceError(failure, 'User kerbridge may not impersonate alice', {
+      endpoint: 'https://nn1:9871',
+      exception: 'AuthorizationException',
+      fix: 'set hadoop.proxyuser.kerbridge.users',
+    });
     Object.assign(error, { status: 401 });
-    const { api, log } = start({ getCredentials: failing(error) });
+    const { api, log, audit } = start({ getCredentials: failing(error) });
     const response = await get(api).expect(status);
     expect(response.body).toEqual({ title: expect.any(String), status, code, requestId: 'request-1' });
     expect(response.text).not.toMatch(/impersonate|nn1|Authorization|proxyuser/);
@@ -337,13 +268,29 @@ describe('which tokens', () => {
         error: expect.objectContaining({ message: 'User kerbridge may not impersonate alice' }),
       }),
     ]);
+    expect(audit).toEqual([
+      expect.objectContaining({
+        decision: status === 503 ? 'could-not-check' : 'failed',
+        status,
+        code,
+        reason: failure,
+        dependency,
+        pod: PROVEN,
+        user: 'alice',
+        exception: 'AuthorizationException',
+        endpoint: 'https://nn1:9871',
+        sequenceNumbers: undefined,
+      }),
+    ]);
   });
 
   it.each([
     ['unknown-cluster', { cluster: 'elsewhere' }],
     ['unknown-kind', { kind: 'elsewhere' }],
   ] as const)('%s is a 404 that names it', async (outcome, named) => {
-    const { api, log } = start({ getCredentials: () => Promise.resolve({ outcome, name: 'elsewhere' }) });
+    const { api, log, audit } = start({
+      getCredentials: () => Promise.resolve({ outcome, name: 'elsewhere' }),
+    });
     const response = await get(api).expect(404);
     expect(response.body).toEqual({
       title: expect.any(String),
@@ -355,11 +302,20 @@ describe('which tokens', () => {
     expect(log()).toEqual([
       expect.objectContaining({ outcome: 'not-found', reason: outcome, detail: 'elsewhere' }),
     ]);
+    expect(audit).toEqual([
+      expect.objectContaining({
+        decision: 'malformed',
+        status: 404,
+        code: outcome,
+        detail: 'elsewhere',
+        user: 'alice',
+      }),
+    ]);
   });
 
   it('is a 503 when every kind is optional and none can be had: there is nothing to hand out', async () => {
     const nothing = { ...issued, tokens: [], missing: [{ kind: 'kms-dt', code: 'unreachable' }] };
-    const { api, log, metrics } = start({ getCredentials: () => Promise.resolve(nothing) });
+    const { api, log, metrics, audit } = start({ getCredentials: () => Promise.resolve(nothing) });
     for (const accept of ['application/json', 'application/octet-stream']) {
       const response = await get(api, '/v1/credentials?optional=kms-dt').set('Accept', accept).expect(503);
       expect(response.headers['content-type']).toBe('application/problem+json');
@@ -369,6 +325,7 @@ describe('which tokens', () => {
       });
     }
     expect(log()[0]).toMatchObject({ level: 'warn', reason: 'nothing-issued', missing: nothing.missing });
+    expect(audit[0]).toMatchObject({ decision: 'could-not-check', status: 503, dependency: 'hadoop' });
     expect(await metrics.registry.metrics()).toContain(
       'kerbridge_credentials_total{outcome="nothing-issued"} 2',
     );
@@ -417,7 +374,7 @@ describe('what nobody foresaw', () => {
         },
       },
     ]) {
-      const { api, log } = start(overrides);
+      const { api, log, audit } = start(overrides);
       const response = await get(api).expect(500);
       expect(response.body).toEqual({
         title: 'Internal error',
@@ -427,7 +384,18 @@ describe('what nobody foresaw', () => {
       });
       expect(JSON.stringify(response.headers)).not.toMatch(/evil|hunter2/);
       expect(log()).toEqual([expect.objectContaining({ level: 'error', status: 500, reason: 'internal' })]);
+      expect(audit).toEqual([expect.objectContaining({ decision: 'failed', status: 500, code: 'internal' })]);
     }
+  });
+
+  it('a fault in telling the address is a 500, and not the end of the process', async () => {
+    const { api, seen } = start({
+      sourceAddressOf: () => {
+        throw new Error(secret);
+      },
+    });
+    await get(api).expect(500);
+    expect(seen.callers).toEqual([]);
   });
 
   it('answers malformed targets itself', async () => {
@@ -481,8 +449,8 @@ describe('malformed requests', () => {
     ['kind=a&optional=a', /^optional names a kind/],
     ['kind[]=a', /unknown query parameter/],
     ['&', /unknown query parameter/],
-  ])('?%s is a 400', async (query, title) => {
-    const { api, seen } = start();
+  ])('?%s is a 400 [query-well-formed]', async (query, title) => {
+    const { api, seen, audit } = start();
     const response = await get(api, `/v1/credentials?${query}`).expect(400);
     expect(response.body).toEqual({
       title: expect.stringMatching(title),
@@ -490,7 +458,15 @@ describe('malformed requests', () => {
       code: 'invalid-request',
       requestId: 'request-1',
     });
-    expect(seen.authorization).toEqual([]);
+    expect(audit).toEqual([
+      expect.objectContaining({
+        decision: 'malformed',
+        status: 400,
+        code: 'invalid-request',
+        reason: 'query',
+      }),
+    ]);
+    expect(seen.callers).toEqual([]);
   });
 
   it('repeated kinds are taken, twice the same as one', async () => {
@@ -504,22 +480,31 @@ describe('malformed requests', () => {
   });
 
   it.each(['text/html', 'image/*', 'application/json;q=0', 'nonsense'])(
-    'Accept: %s is a 406',
+    'Accept: %s is a 406 [type-acceptable]',
     async (accept) => {
-      const { api, seen } = start();
+      const { api, seen, audit } = start();
       const response = await get(api).set('Accept', accept).expect(406);
       expect(response.body).toMatchObject({ code: 'not-acceptable' });
-      expect(seen.authorization).toEqual([]);
+      expect(audit).toEqual([
+        expect.objectContaining({ decision: 'malformed', status: 406, code: 'not-acceptable' }),
+      ]);
+      expect(seen.callers).toEqual([]);
     },
   );
 
-  it.each(['post', 'put', 'patch', 'delete', 'options'] as const)('%s is a 405', async (method) => {
-    const { api, seen } = start();
-    const response = await request(api)[method]('/v1/credentials').expect(405);
-    expect(response.headers['allow']).toBe('GET, HEAD');
-    expect(response.body).toMatchObject({ code: 'method-not-allowed', status: 405 });
-    expect(seen.authorization).toEqual([]);
-  });
+  it.each(['post', 'put', 'patch', 'delete', 'options'] as const)(
+    '%s is a 405 [method-allowed]',
+    async (method) => {
+      const { api, seen, audit } = start();
+      const response = await request(api)[method]('/v1/credentials').expect(405);
+      expect(response.headers['allow']).toBe('GET, HEAD');
+      expect(response.body).toMatchObject({ code: 'method-not-allowed', status: 405 });
+      expect(audit).toEqual([
+        expect.objectContaining({ decision: 'malformed', status: 405, code: 'method-not-allowed' }),
+      ]);
+      expect(seen.callers).toEqual([]);
+    },
+  );
 
   it.each([
     '/',
@@ -530,7 +515,7 @@ describe('malformed requests', () => {
     '/v1/credentials;x',
     '/metrics',
   ])('%s is a 404', async (path) => {
-    const { api, seen, metrics } = start();
+    const { api, seen, metrics, audit } = start();
     const response = await get(api, path).expect(404);
     expect(response.body).toEqual({
       title: 'No such resource',
@@ -539,10 +524,11 @@ describe('malformed requests', () => {
       requestId: 'request-1',
     });
     expect(response.headers['content-type']).toBe('application/problem+json');
-    expect(seen.authorization).toEqual([]);
+    expect(seen.callers).toEqual([]);
     expect(await metrics.registry.metrics()).toContain(
       'kerbridge_http_requests_total{route="unmatched",method="GET",status="404"} 1',
     );
+    expect(audit).toEqual([]);
   });
 });
 
@@ -699,40 +685,6 @@ describe('the answer', () => {
   });
 });
 
-describe('a caller who goes away', () => {
-  it('ends the wait and is logged as such', async () => {
-    const asked = Promise.withResolvers<AbortSignal>();
-    const { api, log, metrics } = start({
-      getCredentials: async (_asked, options) => {
-        const waiting = options?.signal ?? AbortSignal.abort();
-        asked.resolve(waiting);
-        await once(waiting, 'abort');
-        throw new Error('aborted');
-      },
-    });
-    const server = createServer(api).listen(0, '127.0.0.1');
-    try {
-      await new Promise((resolve) => server.once('listening', resolve));
-      const { port } = server.address() as AddressInfo;
-      const sent = httpRequest({ port, host: '127.0.0.1', path: '/v1/credentials' }).on(
-        'error',
-        () => undefined,
-      );
-      sent.end();
-      const signal = await asked.promise;
-      expect(signal.aborted).toBe(false);
-      sent.destroy();
-      while (!signal.aborted) await settle();
-      while (log().length === 0) await settle();
-      await settle();
-      expect(log()).toEqual([expect.objectContaining({ status: 'aborted', user: 'alice' })]);
-      expect(await metrics.registry.metrics()).toContain('kerbridge_credentials_total{outcome="aborted"} 1');
-    } finally {
-      server.close();
-    }
-  });
-});
-
 describe('the log line and the numbers', () => {
   it.each([
     ['credentials', {}, 200],
@@ -771,7 +723,8 @@ describe('the log line and the numbers', () => {
         durationMs: 0,
         requestId: 'request-1',
         outcome: 'issued',
-        pod: { namespace: 'team-a', name: 'alices-pod', uid: pod.uid },
+        sourceAddress: '10.1.2.3',
+        pod: PROVEN,
         user: 'alice',
         cluster: 'default',
         kinds: ['HDFS_DELEGATION_TOKEN'],

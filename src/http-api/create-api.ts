@@ -1,18 +1,24 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { Logger } from '../observability/logger.ts';
 import type { Clock } from '../time/clock.ts';
+import { answerTokens } from './answer-tokens.ts';
 import { createRouter } from './create-router.ts';
 import { createCredentialsRoute, type CredentialsRouteOptions, refuseThrown } from './credentials-route.ts';
-import { invalidRequest, methodNotAllowed, notFound } from './problem.ts';
+import { invalidRequest, notFound } from './problem.ts';
 import type { Refusals } from './refusals.ts';
 import { answerProblem, openRecord, recordOf } from './request-record.ts';
+import type { TokensRoute } from './tokens-route.ts';
 
 export interface ApiOptions extends Omit<CredentialsRouteOptions, 'random' | 'etagKey'> {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly refusals: Refusals;
+  /** IP address of the caller; undefined if it can't be told. */
+  readonly sourceAddressOf: (request: IncomingMessage) => string | undefined;
+  /** `GET /v1/tokens`, for operators. */
+  readonly tokensRoute: TokensRoute;
   readonly random?: () => number;
   readonly newRequestId?: () => string;
 }
@@ -26,9 +32,10 @@ export function createApi(options: ApiOptions): RequestListener {
   const app = createRouter();
 
   const credentials = createCredentialsRoute({ ...options, random, etagKey: randomBytes(32) });
-  // Registered before get(), which would answer HEAD and leave OPTIONS to Express.
-  app.all('/v1/credentials', noteRoute('/v1/credentials'), allowOnly(['GET', 'HEAD']));
-  app.get('/v1/credentials', credentials);
+  app.use(noteSourceAddress(options.sourceAddressOf));
+  // Not get(), which would leave OPTIONS to Express: every method is decided upon, and audited, by the route.
+  app.all('/v1/credentials', noteRoute('/v1/credentials'), credentials);
+  app.all('/v1/tokens', noteRoute('/v1/tokens'), answerTokens(options.tokensRoute, { ...options, random }));
   app.use(answerNotFound);
   app.use(answerThrown(random));
 
@@ -68,15 +75,11 @@ function noteRoute(route: string): RequestHandler {
   };
 }
 
-function allowOnly(methods: readonly string[]): RequestHandler {
+function noteSourceAddress(sourceAddressOf: ApiOptions['sourceAddressOf']): RequestHandler {
   return (request, response, next) => {
-    if (methods.includes(request.method)) {
-      next();
-      return;
-    }
-    const record = recordOf(response);
-    record.outcome = 'method-not-allowed';
-    answerProblem(response, record, methodNotAllowed(methods.join(', ')));
+    const address = sourceAddressOf(request);
+    if (address !== undefined) recordOf(response).sourceAddress = address;
+    next();
   };
 }
 

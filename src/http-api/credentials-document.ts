@@ -1,6 +1,6 @@
 import type { CredentialsResult, HeldToken } from '../delegation-tokens/credentials.ts';
 
-type Issued = Extract<CredentialsResult, { readonly outcome: 'issued' }>;
+export type IssuedCredentials = Extract<CredentialsResult, { readonly outcome: 'issued' }>;
 
 /** The JSON answer of `GET /v1/credentials`. Dates are RFC 3339 in UTC, with milliseconds. */
 export interface CredentialsDocument {
@@ -26,7 +26,7 @@ export interface CredentialsDocument {
 /** One entry of `tokens` for each entry of the credentials file, so one for each service label. */
 export function createCredentialsDocument(
   owner: string,
-  issued: Issued,
+  issued: IssuedCredentials,
   credentials: Uint8Array,
 ): CredentialsDocument {
   return {

@@ -1,29 +1,31 @@
-import { createHmac } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { AuthenticatePod, AuthenticatedPod } from '../authentication/authentication-result.ts';
-import type { CredentialsResult, GetCredentials } from '../delegation-tokens/credentials.ts';
+import type { GetCredentials } from '../delegation-tokens/credentials.ts';
 import { TokenServiceError } from '../delegation-tokens/token-service.ts';
 import type { IdentifyUser } from '../identity/identity-result.ts';
+import type { WriteAudit } from '../observability/audit-stream.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { matchesETag } from './etag.ts';
-import { createCredentialsDocument } from './credentials-document.ts';
+import { auditDecision } from './audit-decision.ts';
+import type { IssuedCredentials } from './credentials-document.ts';
 import { type CredentialsFormat, type CredentialsQuery, parseCredentialsQuery } from './credentials-query.ts';
+import { matchesETag } from './etag.ts';
 import { failureFields } from './failure-fields.ts';
-import { MAX_AUTHENTICATIONS, Slots } from './limits.ts';
+import { MAX_AUTHENTICATIONS, NamespacePlaces, NamespaceSlots, Slots } from './limits.ts';
 import {
   authenticationProblem,
-  couldNotCheckProblem,
+  couldNotAuthenticateProblem,
+  couldNotIdentifyProblem,
   faultToProblem,
   identityProblem,
+  limitedProblem,
   nothingIssuedProblem,
   overloadedProblem,
   type Random,
   selectionProblem,
 } from './outcome-to-status.ts';
-import { invalidRequest, notAcceptable, type Problem } from './problem.ts';
+import { invalidRequest, methodNotAllowed, notAcceptable, type Problem } from './problem.ts';
+import { documentOf, etagOf, FILE_TYPE, fileOf, JSON_TYPE, type Representation } from './representation.ts';
 import { answerProblem, recordOf, type RequestRecord } from './request-record.ts';
-
-export type IssuedCredentials = Extract<CredentialsResult, { readonly outcome: 'issued' }>;
 
 export interface CredentialsRouteOptions {
   readonly authenticatePod: AuthenticatePod;
@@ -31,69 +33,127 @@ export interface CredentialsRouteOptions {
   readonly getCredentials: GetCredentials;
   /** The bytes of a Hadoop credentials file with these tokens. */
   readonly encodeCredentials: (issued: IssuedCredentials, format: CredentialsFormat) => Uint8Array;
+  /** Each decision goes here before the caller hears of it. */
+  readonly writeAudit: WriteAudit;
   readonly metrics: Metrics;
   readonly random: Random;
+  /** How many requests of one namespace are under way at once. */
+  readonly requestsPerNamespace: number;
   /** How many callers are checked at once; default {@link MAX_AUTHENTICATIONS}. */
   readonly maxAuthentications?: number;
   /** Random, one per process: an ETag must not let anybody compare what they guess with a token's bytes. */
   readonly etagKey: Uint8Array;
 }
 
-const JSON_TYPE = 'application/json';
-const FILE_TYPE = 'application/octet-stream';
 const TYPES = [JSON_TYPE, FILE_TYPE];
+const METHODS = ['GET', 'HEAD'];
 
 type Step<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
 
 /** `GET /v1/credentials`: who calls, which user that is, that user's tokens. Each step can only refuse or go on. */
 export function createCredentialsRoute(options: CredentialsRouteOptions) {
   const authentications = new Slots(options.maxAuthentications ?? MAX_AUTHENTICATIONS);
+  const namespaces = new NamespaceSlots(options.requestsPerNamespace);
   return async (request: Request, response: Response): Promise<void> => {
-    const record = recordOf(response);
-    response.setHeader('Vary', 'Accept, Authorization');
-    // Caught here and not by Express, for which some rejections ("route") are no errors.
-    const answer = await decide(request, record, authentications, options).catch((thrown: unknown) => ({
-      ok: false as const,
-      problem: refuseThrown(thrown, record, options.random),
-    }));
-    if (record.signal.aborted) return;
-    if (!answer.ok) {
-      answerProblem(response, record, answer.problem);
-      return;
+    const places = new NamespacePlaces(namespaces);
+    try {
+      await answerRequest(request, response, { authentications, places }, options);
+    } finally {
+      places.leave();
     }
-    const { type, body, etagOf } = answer.value;
-    const digest = createHmac('sha256', options.etagKey).update(etagOf).digest('base64url');
-    const etag = etagOf === body ? `"${digest}"` : `W/"${digest}"`;
-    response.setHeader('Cache-Control', 'no-store');
-    response.setHeader('ETag', etag);
-    if (matchesETag(request.headers['if-none-match'], etag)) {
-      record.report(304);
-      response.status(304).end();
-      return;
-    }
-    record.report(200);
-    response.setHeader('Content-Type', type);
-    response.setHeader('Content-Length', body.length);
-    response.end(body);
   };
+}
+
+interface Limits {
+  readonly authentications: Slots;
+  readonly places: NamespacePlaces;
+}
+
+async function answerRequest(
+  request: Request,
+  response: Response,
+  limits: Limits,
+  options: CredentialsRouteOptions,
+): Promise<void> {
+  const record = recordOf(response);
+  response.setHeader('Vary', 'Accept, Authorization');
+  const answer = await prepareAnswer(request, record, limits, options);
+  if (answer === undefined) return;
+  const made = 'problem' in answer ? answer.problem : { status: answer.status, code: codeOf(answer.status) };
+  const unrecorded = await auditDecision(record, made, options);
+  if (record.signal.aborted) return;
+  // check: audit-written
+  if (unrecorded !== undefined) {
+    answerProblem(response, record, unrecorded);
+    return;
+  }
+  if ('problem' in answer) {
+    answerProblem(response, record, answer.problem);
+    return;
+  }
+  const { status, etag, representation } = answer;
+  response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('ETag', etag);
+  record.report(status);
+  if (status === 304) {
+    response.status(304).end();
+    return;
+  }
+  response.setHeader('Content-Type', representation.type);
+  response.setHeader('Content-Length', representation.body.length);
+  response.end(representation.body);
+}
+
+const codeOf = (status: 200 | 304): string => (status === 304 ? 'not-modified' : 'ok');
+
+type Answer =
+  | { readonly status: 200 | 304; readonly etag: string; readonly representation: Representation }
+  | { readonly problem: Problem };
+
+/** Undefined: the caller went away before anything was decided. Never rejects. */
+async function prepareAnswer(
+  request: Request,
+  record: RequestRecord,
+  limits: Limits,
+  options: CredentialsRouteOptions,
+): Promise<Answer | undefined> {
+  // Caught here and not by Express, for which some rejections ("route") are no errors.
+  try {
+    const decided = await decide(request, record, limits, options);
+    if (!decided.ok) return { problem: decided.problem };
+    const representation = decided.value;
+    const etag = etagOf(representation, options.etagKey);
+    const status = matchesETag(request.headers['if-none-match'], etag) ? 304 : 200;
+    return { status, etag, representation };
+  } catch (thrown) {
+    const problem = refuseThrown(thrown, record, options.random);
+    return record.signal.aborted ? undefined : { problem };
+  }
 }
 
 async function decide(
   request: Request,
   record: RequestRecord,
-  authentications: Slots,
+  { authentications, places }: Limits,
   options: CredentialsRouteOptions,
 ): Promise<Step<Representation>> {
+  // check: method-allowed
+  if (!METHODS.includes(request.method)) {
+    return refuse(record, 'method-not-allowed', 'method', methodNotAllowed(METHODS.join(', ')));
+  }
   const type = request.accepts(TYPES);
+  // check: type-acceptable
   if (type === false) return refuse(record, 'invalid-request', 'accept', notAcceptable(TYPES));
   const query = readQuery(request, record);
+  // check: query-well-formed
   if (!query.ok) return query;
   const { selection, doAs, format } = query.value;
+  // check: authentications-limit
   if (!authentications.take()) {
     record.refusedBy = 'too-many-authentications';
     return { ok: false, problem: overloadedProblem(options.random) };
   }
-  const pod = await authenticate(record, options).finally(() => authentications.give());
+  const pod = await authenticate(record, places, options).finally(() => authentications.give());
   if (!pod.ok) return pod;
   const owner = identify(pod.value, doAs, record, options);
   if (!owner.ok) return owner;
@@ -108,29 +168,6 @@ async function decide(
   return { ok: true, value };
 }
 
-interface Representation {
-  readonly type: string;
-  readonly body: Buffer;
-  /** What two answers that may stand for each other have in common; the body itself makes a strong ETag. */
-  readonly etagOf: Buffer;
-}
-
-function fileOf(file: Uint8Array): Representation {
-  const body = Buffer.from(file);
-  return { type: FILE_TYPE, body, etagOf: body };
-}
-
-/**
- * `refreshAfter` is spread anew in each answer, so the ETag is a weak one that leaves it out: who has the same tokens
- * has a date that is as good. Not so with a kind missing, when the date is that of the next try.
- */
-function documentOf(owner: string, issued: IssuedCredentials, file: Uint8Array): Representation {
-  const document = createCredentialsDocument(owner, issued, file);
-  const { refreshAfter, ...lasting } = document;
-  const etagOf = Buffer.from(JSON.stringify(issued.missing.length === 0 ? lasting : [lasting, refreshAfter]));
-  return { type: JSON_TYPE, body: Buffer.from(JSON.stringify(document)), etagOf };
-}
-
 function readQuery(request: Request, record: RequestRecord): Step<CredentialsQuery> {
   const start = request.url.indexOf('?');
   const parsed = parseCredentialsQuery(start === -1 ? '' : request.url.slice(start + 1));
@@ -141,44 +178,67 @@ function readQuery(request: Request, record: RequestRecord): Step<CredentialsQue
 
 async function authenticate(
   record: RequestRecord,
+  places: NamespacePlaces,
   { authenticatePod, metrics, random }: CredentialsRouteOptions,
 ): Promise<Step<AuthenticatedPod>> {
-  const result = await authenticatePod(record.authorization.reveal(), { signal: record.signal });
+  const result = await authenticatePod(
+    { authorization: record.authorization.reveal(), sourceAddress: record.sourceAddress },
+    { signal: record.signal, admitNamespace: (namespace) => places.take(namespace) },
+  );
   const { outcome } = result;
-  if (outcome === 'could-not-check') {
-    metrics.authentications.inc({ outcome, reason: result.dependency });
-    record.error = result.cause;
-    record.failure = failureFields(result.cause);
-    const problem = couldNotCheckProblem(result.dependency, random);
-    return refuse(record, 'could-not-authenticate', result.dependency, problem);
+  switch (outcome) {
+    case 'could-not-check': {
+      metrics.authentications.inc({ outcome, reason: result.dependency });
+      if (result.cause !== undefined) record.error = result.cause;
+      record.failure = failureFields(result.cause);
+      record.dependency = result.dependency;
+      const problem = couldNotAuthenticateProblem(result.dependency, random);
+      return refuse(record, 'could-not-authenticate', result.dependency, problem);
+    }
+    case 'refused':
+      metrics.authentications.inc({ outcome, reason: result.reason });
+      if (result.detail !== undefined) record.detail = result.detail;
+      return refuse(record, 'not-authenticated', result.reason, authenticationProblem(result.reason));
+    case 'limited':
+      metrics.authentications.inc({ outcome, reason: result.limit });
+      metrics.requestsLimited.inc({ limit: result.limit });
+      record.detail = `namespace ${result.namespace}`;
+      return refuse(record, 'limited', result.limit, limitedProblem(random));
+    case 'authenticated': {
+      metrics.authentications.inc({ outcome, reason: '' });
+      const { namespace, name, uid, serviceAccount } = result.pod;
+      record.pod = { namespace, name, uid, serviceAccount };
+      return { ok: true, value: result.pod };
+    }
   }
-  if (outcome === 'refused') {
-    metrics.authentications.inc({ outcome, reason: result.reason });
-    if (result.detail !== undefined) record.detail = result.detail;
-    return refuse(record, 'not-authenticated', result.reason, authenticationProblem(result.reason));
-  }
-  metrics.authentications.inc({ outcome, reason: '' });
-  record.pod = { namespace: result.pod.namespace, name: result.pod.name, uid: result.pod.uid };
-  return { ok: true, value: result.pod };
 }
 
 function identify(
   pod: AuthenticatedPod,
   doAs: string | undefined,
   record: RequestRecord,
-  { identifyUser, metrics }: CredentialsRouteOptions,
+  { identifyUser, metrics, random }: CredentialsRouteOptions,
 ): Step<string> {
   if (doAs !== undefined) record.doAs = doAs;
   const result = identifyUser(pod, doAs);
   const { outcome } = result;
-  if (outcome === 'refused') {
-    metrics.identifications.inc({ outcome, reason: result.reason });
-    if (result.detail !== undefined) record.detail = result.detail;
-    return refuse(record, 'not-allowed', result.reason, identityProblem(result.reason));
+  switch (outcome) {
+    case 'could-not-check': {
+      metrics.identifications.inc({ outcome, reason: result.dependency });
+      if (result.detail !== undefined) record.detail = result.detail;
+      record.dependency = result.dependency;
+      const problem = couldNotIdentifyProblem(result.dependency, random);
+      return refuse(record, 'could-not-identify', result.dependency, problem);
+    }
+    case 'refused':
+      metrics.identifications.inc({ outcome, reason: result.reason });
+      if (result.detail !== undefined) record.detail = result.detail;
+      return refuse(record, 'not-allowed', result.reason, identityProblem(result.reason));
+    case 'identified':
+      metrics.identifications.inc({ outcome, reason: '' });
+      record.user = result.user;
+      return { ok: true, value: result.user };
   }
-  metrics.identifications.inc({ outcome, reason: '' });
-  record.user = result.user;
-  return { ok: true, value: result.user };
 }
 
 async function issue(
@@ -192,6 +252,7 @@ async function issue(
       options.metrics.credentials.inc({ outcome: 'nothing-issued' });
       record.cluster = result.cluster;
       record.missing = result.missing;
+      record.dependency = 'hadoop';
       return refuse(record, 'failed', 'nothing-issued', nothingIssuedProblem(options.random));
     }
     options.metrics.credentials.inc({ outcome: result.outcome });
@@ -226,7 +287,8 @@ function refuse(
 
 /** Notes a thrown error for the log line and says what the caller sees of it. */
 export function refuseThrown(thrown: unknown, record: RequestRecord, random: Random): Problem {
-  const { problem, outcome } = faultToProblem(thrown, random);
+  const { problem, outcome, dependency } = faultToProblem(thrown, random);
+  if (dependency !== undefined) record.dependency = dependency;
   record.outcome = 'failed';
   record.reason = outcome;
   record.error = thrown;

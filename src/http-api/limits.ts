@@ -58,3 +58,55 @@ export class Slots {
     this.#taken -= 1;
   }
 }
+
+/** So many of one namespace at once. Knows only the namespaces that have a place now, so it is as small as what is under way. */
+export class NamespaceSlots {
+  readonly #most: number;
+  readonly #taken = new Map<string, number>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** How many namespaces have a place now. */
+  get namespaces(): number {
+    return this.#taken.size;
+  }
+
+  /** @returns false if the namespace has none left; else `give` must follow, once */
+  take(namespace: string): boolean {
+    const taken = this.#taken.get(namespace) ?? 0;
+    // check: namespace-limit
+    if (taken >= this.#most) return false;
+    this.#taken.set(namespace, taken + 1);
+    return true;
+  }
+
+  give(namespace: string): void {
+    const left = (this.#taken.get(namespace) ?? 0) - 1;
+    if (left > 0) this.#taken.set(namespace, left);
+    else this.#taken.delete(namespace);
+  }
+}
+
+/** The places that one request has in its namespace's limit. */
+export class NamespacePlaces {
+  readonly #namespaces: NamespaceSlots;
+  #taken: string[] | undefined = [];
+
+  constructor(namespaces: NamespaceSlots) {
+    this.#namespaces = namespaces;
+  }
+
+  /** False also for a request that is over: nobody would give the place back. */
+  take(namespace: string): boolean {
+    if (this.#taken === undefined || !this.#namespaces.take(namespace)) return false;
+    this.#taken.push(namespace);
+    return true;
+  }
+
+  leave(): void {
+    for (const namespace of this.#taken ?? []) this.#namespaces.give(namespace);
+    this.#taken = undefined;
+  }
+}

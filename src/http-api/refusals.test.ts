@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { observedRefusals } from '../../test/fakes/observed-refusals.ts';
-import { SUMMARY_INTERVAL_MS } from './refusals.ts';
+import { FakeClock } from '../../test/fakes/fake-clock.ts';
+import type { AuditEntry } from '../observability/audit-record.ts';
+import { AuditUnavailableError } from '../observability/audit-stream.ts';
+import { Refusals, SUMMARY_INTERVAL_MS } from './refusals.ts';
 
 describe('Refusals', () => {
   it('counts each, and logs the first of a reason at once and the rest in one line', async () => {
@@ -14,6 +17,38 @@ describe('Refusals', () => {
     await clock.advance(SUMMARY_INTERVAL_MS);
     expect(log().slice(2)).toMatchObject([{ reason: 'too-many-requests', requests: 999 }]);
     expect(await counts()).toEqual({ 'too-many-requests': 1_000, malformed: 1 });
+  });
+
+  it('audits the same, without waiting and whatever comes of it', async () => {
+    const audit: AuditEntry[] = [];
+    const clock = new FakeClock();
+    const { metrics, logger } = observedRefusals(clock);
+    const refusals = new Refusals({
+      metrics,
+      logger,
+      clock,
+      writeAudit: async (entry) => {
+        audit.push(entry);
+        throw new AuditUnavailableError('failed');
+      },
+    });
+    for (let request = 0; request < 1_000; request += 1) refusals.note('too-many-requests');
+    refusals.note('headers-too-large');
+    refusals.note('too-many-connections');
+    await clock.advance(SUMMARY_INTERVAL_MS);
+    const many = { decision: 'limited', status: 503, code: 'overloaded', reason: 'too-many-requests' };
+    expect(audit).toEqual([
+      { ...many, requests: 1 },
+      {
+        decision: 'malformed',
+        status: 431,
+        code: 'headers-too-large',
+        reason: 'headers-too-large',
+        requests: 1,
+      },
+      { decision: 'limited', reason: 'too-many-connections', requests: 1 },
+      { ...many, requests: 999 },
+    ]);
   });
 
   it('goes on with one line an interval, and starts anew after a quiet one', async () => {

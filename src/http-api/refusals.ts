@@ -1,6 +1,16 @@
+import type { AuditDecision } from '../observability/audit-record.ts';
+import type { WriteAudit } from '../observability/audit-stream.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../time/clock.ts';
+import {
+  expectationFailed,
+  headersTooLarge,
+  invalidRequest,
+  methodNotAllowed,
+  type Problem,
+  requestTimeout,
+} from './problem.ts';
 
 /** Why a request was turned away before anybody looked at who asks. */
 export type RefusalReason =
@@ -14,7 +24,28 @@ export type RefusalReason =
   | 'headers-too-large'
   | 'too-slow'
   | 'expectation'
-  | 'connect';
+  | 'connect'
+  | 'tls-handshake';
+
+/** What the audit says of each; without a status where the connection is closed and nobody gets an answer. */
+const DECISIONS: Readonly<
+  Record<
+    RefusalReason,
+    { readonly decision: AuditDecision; readonly status?: number; readonly code?: string }
+  >
+> = {
+  'too-many-connections': { decision: 'limited' },
+  'too-many-requests': { decision: 'limited', status: 503, code: 'overloaded' },
+  'too-many-on-connection': { decision: 'limited', status: 503, code: 'overloaded' },
+  'connection-cut': { decision: 'limited' },
+  'too-many-authentications': { decision: 'limited', status: 503, code: 'overloaded' },
+  malformed: malformed(invalidRequest('')),
+  'headers-too-large': malformed(headersTooLarge),
+  'too-slow': malformed(requestTimeout),
+  expectation: malformed(expectationFailed),
+  connect: malformed(methodNotAllowed('')),
+  'tls-handshake': { decision: 'malformed' },
+};
 
 /** One line for each reason in this time, however many requests there are. */
 export const SUMMARY_INTERVAL_MS = 60_000;
@@ -23,11 +54,13 @@ export interface RefusalsOptions {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Tried once for each line: who is turned away unread gets nothing that a missing line could hide. */
+  readonly writeAudit?: WriteAudit;
 }
 
 /**
- * Counts what is turned away, and logs it in summary: a line for each request would make a flood of requests a flood
- * of the log, which costs more than the requests. The first of a reason is logged at once, what follows once a minute.
+ * Counts what is turned away, and logs and audits it in summary: a line for each request would make a flood of requests
+ * a flood of the log, which costs more than the requests. The first of a reason is logged at once, what follows once a minute.
  */
 export class Refusals {
   readonly #options: RefusalsOptions;
@@ -59,6 +92,12 @@ export class Refusals {
   }
 
   #log(reason: RefusalReason, requests: number): void {
-    this.#options.logger.warn('Requests refused unread', { reason, requests });
+    const { logger, writeAudit } = this.#options;
+    logger.warn('Requests refused unread', { reason, requests });
+    writeAudit?.({ ...DECISIONS[reason], reason, requests }).catch(() => undefined);
   }
+}
+
+function malformed({ status, code }: Problem) {
+  return { decision: 'malformed', status, code } as const;
 }

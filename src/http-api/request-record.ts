@@ -10,6 +10,8 @@ import type { RefusalReason, Refusals } from './refusals.ts';
 export interface RequestRecord {
   /** Ours, random. A caller's own id is never taken over: it could be made to look like another request's. */
   readonly requestId: string;
+  /** `other` for what is not among the usual ones: bounded, fit for a metric. */
+  readonly method: string;
   /** Every Authorization line as received; the request itself no longer has them. */
   readonly authorization: Secret<readonly string[]>;
   /** Aborted when the caller goes away before the answer is written. */
@@ -25,7 +27,18 @@ export interface RequestRecord {
   /** One of our own words; what the caller made up is in `detail`. */
   reason?: string;
   detail?: string;
-  pod?: { readonly namespace: string; readonly name: string; readonly uid: string };
+  /** What could not be asked, or could not tell. */
+  dependency?: string;
+  /** IP address of the caller. */
+  sourceAddress?: string;
+  pod?: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+    readonly serviceAccount: string;
+  };
+  /** Who asked what only operators may. */
+  operator?: string;
   user?: string;
   doAs?: string;
   cluster?: string;
@@ -71,12 +84,13 @@ export function openRecord(
   let reported = false;
   const record: RequestRecord = {
     requestId: options.newRequestId(),
+    method: METHODS.includes(request.method ?? '') ? (request.method ?? '') : 'other',
     authorization: takeAuthorization(request),
     signal: gone.signal,
     report: (status) => {
       if (reported) return;
       reported = true;
-      report(record, request.method ?? '', status, options.clock.now() - startedAt, options);
+      report(record, status, options.clock.now() - startedAt, options);
     },
     route: UNMATCHED_ROUTE,
   };
@@ -117,13 +131,11 @@ function takeAuthorization(request: IncomingMessage): Secret<readonly string[]> 
 
 function report(
   record: RequestRecord,
-  requestMethod: string,
   status: number | 'aborted',
   durationMs: number,
   { logger, metrics, refusals }: RecordOptions,
 ): void {
-  const method = METHODS.includes(requestMethod) ? requestMethod : 'other';
-  const { route } = record;
+  const { route, method } = record;
   metrics.httpRequests.inc({ route, method, status: String(status) });
   metrics.httpRequestDuration.observe({ route, method }, durationMs / 1000);
   if (record.refusedBy !== undefined) {
@@ -131,7 +143,7 @@ function report(
     return;
   }
   const { authorization: _authorization, signal: _signal, report: _report, ...known } = record;
-  const fields = { method, status, durationMs, ...known };
+  const fields = { status, durationMs, ...known };
   if (status === 500) logger.error('Request failed', fields);
   else if (record.error !== undefined || status === 502 || status === 503) {
     logger.warn('Request could not be answered', fields);

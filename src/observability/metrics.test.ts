@@ -1,46 +1,64 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
+import { labelNamesOf, METRICS_DOC, renderMetricsDoc } from '../../test/docs/metrics-doc.ts';
 import { createMetrics } from './metrics.ts';
 
-/** Names of labels that hold what callers or clusters make up: each value would be a series for ever. */
-const UNBOUNDED = [
-  'namespace',
-  'user',
-  'owner',
-  'pod',
-  'job',
-  'path',
-  'url',
-  'request_id',
-  'message',
-  'endpoint',
+/**
+ * Names of labels whose values our own unions and configuration bound. A label that holds what callers or clusters make
+ * up (a namespace, a user, a pod, a path) makes a series for ever of each value.
+ */
+const BOUNDED = [
+  'cluster',
+  'dependency',
+  'file',
+  'kind',
+  'limit',
+  'method',
+  'node_version',
+  'operation',
+  'outcome',
+  'queue',
+  'reason',
+  'result',
+  'route',
+  'source',
+  'status',
+  'type',
+  'version',
 ];
+
+const create = () => createMetrics({ version: '1.2.3', processMetrics: false });
 
 describe('createMetrics', () => {
   it('names every metric by the rules, with bounded labels only', async () => {
-    const { registry, ...metrics } = createMetrics({ version: '1.2.3', processMetrics: false });
+    const { registry, ...metrics } = create();
     const described = await registry.getMetricsAsJSON();
     expect(described).toHaveLength(Object.keys(metrics).length + 1);
     for (const { name, type, help } of described) {
       expect(name).toMatch(/^kerbridge_[a-z_]+$/);
       expect(name.endsWith('_total')).toBe(String(type) === 'counter');
       if (String(type) === 'histogram') expect(name).toMatch(/_seconds$/);
+      if (name.includes('timestamp')) expect(name).toMatch(/_timestamp_seconds$/);
       expect(help).not.toBe('');
-      const metric: unknown = registry.getSingleMetric(name);
-      const labels = (metric as { labelNames: string[] }).labelNames;
-      expect(labels.filter((label) => UNBOUNDED.includes(label))).toEqual([]);
+      expect(
+        labelNamesOf(registry.getSingleMetric(name)).filter((label) => !BOUNDED.includes(label)),
+      ).toEqual([]);
     }
   });
 
+  it('is what docs/metrics.md says (npm run docs:metrics)', async () => {
+    expect(await readFile(METRICS_DOC, 'utf8')).toBe(await renderMetricsDoc());
+  });
+
   it('says what runs', async () => {
-    const { registry } = createMetrics({ version: '1.2.3', processMetrics: false });
-    expect(await registry.metrics()).toContain(
+    expect(await create().registry.metrics()).toContain(
       `kerbridge_build_info{version="1.2.3",node_version="${process.version}"} 1`,
     );
   });
 
   it('shares nothing between two apps', async () => {
-    const one = createMetrics({ version: '1', processMetrics: false });
-    const other = createMetrics({ version: '1', processMetrics: false });
+    const one = create();
+    const other = create();
     one.tokenCacheRequests.inc({ result: 'hit' });
     expect(await one.registry.metrics()).toContain('kerbridge_token_cache_requests_total{result="hit"} 1');
     expect(await other.registry.metrics()).not.toContain('result="hit"');
@@ -49,5 +67,35 @@ describe('createMetrics', () => {
   it('adds the metrics of the process when asked', async () => {
     const { registry } = createMetrics({ version: '1', processMetrics: true });
     expect(await registry.metrics()).toContain('process_cpu_seconds_total');
+  });
+});
+
+describe('LiveGauge', () => {
+  it('asks each time it is read', async () => {
+    const { registry, queueWaiting } = create();
+    let waiting = 3;
+    queueWaiting.observe(() => waiting, { queue: 'one' });
+    queueWaiting.observe(() => 7, { queue: 'other' });
+    expect(await registry.metrics()).toContain('kerbridge_queue_waiting{queue="one"} 3\n');
+    waiting = 0;
+    const text = await registry.metrics();
+    expect(text).toContain('kerbridge_queue_waiting{queue="one"} 0\n');
+    expect(text).toContain('kerbridge_queue_waiting{queue="other"} 7\n');
+  });
+
+  it('has no value before somebody knows one, and none when nobody does any more', async () => {
+    const { registry, podReflectorLastHeard } = create();
+    const values = async () =>
+      (await registry.metrics())
+        .split('\n')
+        .filter((line) => line.startsWith('kerbridge_pod_reflector_last'));
+    expect(await values()).toEqual([]);
+    let heard: number | undefined;
+    podReflectorLastHeard.observe(() => heard, {});
+    expect(await values()).toEqual([]);
+    heard = 1.5;
+    expect(await values()).toEqual(['kerbridge_pod_reflector_last_heard_timestamp_seconds 1.5']);
+    heard = undefined;
+    expect(await values()).toEqual([]);
   });
 });

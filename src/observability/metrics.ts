@@ -1,13 +1,16 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.ts';
+import { LiveGauge } from './live-gauge.ts';
 
 /**
  * Every metric of `kerbridge serve`. Labels are bounded by our own unions and configuration, never by what callers
- * send: no namespace, user, pod or free text.
+ * send: no namespace, user, pod or free text. `docs/metrics.md` is written from these definitions.
  */
-export interface Metrics {
+export interface Metrics extends AuthenticationMetrics {
   readonly registry: Registry;
   readonly httpRequests: Counter<'route' | 'method' | 'status'>;
   readonly requestsRefused: Counter<'reason'>;
+  readonly requestsLimited: Counter<'limit'>;
   readonly httpRequestDuration: Histogram<'route' | 'method'>;
   readonly authentications: Counter<'outcome' | 'reason'>;
   readonly identifications: Counter<'outcome' | 'reason'>;
@@ -16,6 +19,8 @@ export interface Metrics {
   readonly hadoopCallDuration: Histogram<'cluster' | 'operation'>;
   readonly tokenCacheRequests: Counter<'result'>;
   readonly dependencyReady: Gauge<'dependency'>;
+  readonly auditLines: Counter<'outcome'>;
+  readonly auditBufferedBytes: LiveGauge;
 }
 
 export interface MetricsOptions {
@@ -51,6 +56,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
       labelNames: ['reason'],
       registers,
     }),
+    requestsLimited: new Counter({
+      name: 'kerbridge_requests_limited_total',
+      help: 'Requests answered with 429 by limit (namespace)',
+      labelNames: ['limit'],
+      registers,
+    }),
     httpRequestDuration: new Histogram({
       name: 'kerbridge_http_request_duration_seconds',
       help: 'Time from the first byte of a request to the end of its answer',
@@ -60,13 +71,13 @@ export function createMetrics(options: MetricsOptions): Metrics {
     }),
     authentications: new Counter({
       name: 'kerbridge_authentications_total',
-      help: 'Callers by outcome (authenticated, refused, could-not-check) and reason',
+      help: 'Callers by outcome (authenticated, refused, could-not-check, limited) and reason',
       labelNames: ['outcome', 'reason'],
       registers,
     }),
     identifications: new Counter({
       name: 'kerbridge_identifications_total',
-      help: 'Authenticated pods by outcome (identified, refused) and reason',
+      help: 'Authenticated pods by outcome (identified, refused, could-not-check) and reason',
       labelNames: ['outcome', 'reason'],
       registers,
     }),
@@ -101,5 +112,17 @@ export function createMetrics(options: MetricsOptions): Metrics {
       labelNames: ['dependency'],
       registers,
     }),
+    auditLines: new Counter({
+      name: 'kerbridge_audit_lines_total',
+      help: 'Audit lines by outcome: written, or why not (buffer-full, timed-out, failed, closed)',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    auditBufferedBytes: new LiveGauge({
+      name: 'kerbridge_audit_buffered_bytes',
+      help: 'Audit lines that wait to be written',
+      registers,
+    }),
+    ...createAuthenticationMetrics(registers),
   };
 }

@@ -1,11 +1,13 @@
+import { BoundedQueue, QueueFullError, QueueTimeoutError } from '../../concurrency/bounded-queue.ts';
+import { withDeadline } from '../../concurrency/deadline.ts';
 import { SingleFlight } from '../../concurrency/single-flight.ts';
 import { TokenServiceError } from '../../delegation-tokens/token-service.ts';
 import { Secret } from '../../observability/secret.ts';
 import type { Clock } from '../../time/clock.ts';
+import { CALLS_IN_FLIGHT_PER_NAME_NODE, CALLS_WAITING_PER_NAME_NODE } from '../call-limits.ts';
 import type { HadoopRefusal } from '../classify-hadoop-reply.ts';
 import { SpnegoError } from '../spnego.ts';
 import type { SpnegoInitiator } from '../spnego.ts';
-import { withDeadline } from '../../concurrency/deadline.ts';
 import { cookieHeader, readHadoopAuthCookie } from './hadoop-auth-cookie.ts';
 import type { HadoopAuthCookie } from './hadoop-auth-cookie.ts';
 import type { HadoopHttpClient, HadoopHttpReply, HadoopHttpRequest } from './hadoop-http-client.ts';
@@ -13,6 +15,8 @@ import { refusalError, refusalOf } from './refusal-error.ts';
 
 /** Longer than an initiator's own limit for one step (40 s), which has more to say; see `callLimits`. */
 export const DEFAULT_NEGOTIATE_TIMEOUT_MS = 45_000;
+/** As long as a call itself may take; see `callLimits`. */
+export const DEFAULT_QUEUE_TIMEOUT_MS = 20_000;
 /** A cookie is dropped this long before it expires, for clocks that differ and for the time a request travels. */
 const COOKIE_MARGIN_MS = 60_000;
 /** New tickets are asked for no more often, or a server with a stale keytab would make us a burden to the KDC. */
@@ -20,6 +24,8 @@ const DISCARD_TICKETS_INTERVAL_MS = 60_000;
 
 const KDC_FIX =
   'Check the kdc entries of the realm in krb5.conf, and the route and the network policies between this pod and the KDC (port 88, TCP and UDP).';
+const OVERLOAD_FIX =
+  'More is asked of the Hadoop daemon than it answers in time: check its load and its log, and how many pods start at once.';
 
 /** One Hadoop daemon as SPNEGO sees it. */
 export interface SpnegoEndpoint {
@@ -37,6 +43,8 @@ export interface SpnegoSessionOptions {
   readonly spnego: SpnegoInitiator;
   readonly clock: Clock;
   readonly negotiateTimeoutMs?: number;
+  /** For the turn of a request to come, when as many are in flight as may. */
+  readonly queueTimeoutMs?: number;
   /** Makes the initiator get new tickets: called when the server can't read the ones it was shown. */
   readonly discardTickets?: (() => void) | undefined;
 }
@@ -53,6 +61,11 @@ export type SessionRequest = Omit<HadoopHttpRequest, 'origin'>;
  * is sent at once, without waiting for a 401 to ask for it. A daemon that gives no cookie gets a Negotiate header, each
  * time a new one, with every request. The server's half of the mutual authentication is not checked: without TLS it
  * would not protect the reply, and with TLS the certificate has already named the server.
+ *
+ * The daemon gets so many requests at once, logins included, and no more: others wait for their turn, with cookie or
+ * Negotiate header in hand, so that a slow KDC takes up no place. One that can't wait, or waited too long, was not sent:
+ * `overloaded`. Whoever must know if the daemon answers at all, a readiness check, asks through HadoopHttpClient, beside
+ * the queue.
  */
 export class SpnegoSession {
   readonly #endpoint: SpnegoEndpoint;
@@ -60,6 +73,8 @@ export class SpnegoSession {
   readonly #spnego: SpnegoInitiator;
   readonly #clock: Clock;
   readonly #negotiateTimeoutMs: number;
+  readonly #queueTimeoutMs: number;
+  readonly #queue: BoundedQueue;
   readonly #logins = new SingleFlight<'login', HadoopAuthCookie | undefined>();
   readonly #discardTickets: (() => void) | undefined;
   #cookie: HadoopAuthCookie | undefined;
@@ -74,11 +89,22 @@ export class SpnegoSession {
     this.#spnego = options.spnego;
     this.#clock = options.clock;
     this.#negotiateTimeoutMs = options.negotiateTimeoutMs ?? DEFAULT_NEGOTIATE_TIMEOUT_MS;
+    this.#queueTimeoutMs = options.queueTimeoutMs ?? DEFAULT_QUEUE_TIMEOUT_MS;
+    this.#queue = new BoundedQueue({
+      clock: options.clock,
+      inFlight: CALLS_IN_FLIGHT_PER_NAME_NODE,
+      waiting: CALLS_WAITING_PER_NAME_NODE,
+    });
     this.#discardTickets = options.discardTickets;
   }
 
   get origin(): string {
     return this.#endpoint.origin;
+  }
+
+  /** Requests in flight, and those that wait for their turn. */
+  get load(): { readonly running: number; readonly waiting: number } {
+    return { running: this.#queue.running, waiting: this.#queue.waiting };
   }
 
   /** A request can be sent without asking the KDC for anything. */
@@ -98,7 +124,7 @@ export class SpnegoSession {
   /**
    * The server's reply, whatever its status, once it has accepted who we are. Rejects with TokenServiceError
    * `authentication` when it has not (also not after one new SPNEGO), `unreachable` when the server or the KDC could not
-   * be asked, or with the reason of the request's signal.
+   * be asked, `overloaded` when our queue before the server is full or too slow, or with the reason of the request's signal.
    */
   async send(request: SessionRequest): Promise<HadoopHttpReply> {
     let refused: HadoopRefusal | undefined;
@@ -106,7 +132,7 @@ export class SpnegoSession {
     for (let attempt = 0; attempt < 2; attempt += 1) {
       const cookie = this.#validCookie() ?? (await this.#login(request.signal));
       if (cookie === undefined) return await this.#sendNegotiated(request);
-      const reply = await this.#http.send(this.#authenticated(request, 'Cookie', cookieHeader(cookie)));
+      const reply = await this.#sendInTurn(request, 'Cookie', cookieHeader(cookie));
       this.#learn(reply, cookie);
       refused = authenticationRefusal(reply);
       if (refused === undefined) return reply;
@@ -143,7 +169,7 @@ export class SpnegoSession {
     for (let attempt = 0; attempt < 2; attempt += 1) {
       const spnegoToken = await this.#negotiate(request.signal);
       const header = new Secret(`Negotiate ${spnegoToken.reveal()}`);
-      const reply = await this.#http.send(this.#authenticated(request, 'Authorization', header));
+      const reply = await this.#sendInTurn(request, 'Authorization', header);
       this.#learn(reply, undefined);
       refused = authenticationRefusal(reply);
       if (refused === undefined) return reply;
@@ -162,8 +188,29 @@ export class SpnegoSession {
     return true;
   }
 
-  #authenticated(request: SessionRequest, header: string, value: Secret<string>): HadoopHttpRequest {
-    return { ...request, origin: this.origin, headers: { ...request.headers, [header]: value } };
+  async #sendInTurn(
+    request: SessionRequest,
+    header: string,
+    value: Secret<string>,
+  ): Promise<HadoopHttpReply> {
+    const authenticated = {
+      ...request,
+      origin: this.origin,
+      headers: { ...request.headers, [header]: value },
+    };
+    try {
+      return await this.#queue.run(() => this.#http.send(authenticated), {
+        signal: request.signal,
+        maxWaitMs: this.#queueTimeoutMs,
+      });
+    } catch (error) {
+      if (!(error instanceof QueueFullError || error instanceof QueueTimeoutError)) throw error;
+      throw new TokenServiceError(
+        'overloaded',
+        `${request.operation} at ${this.origin} was not sent: ${error.message}`,
+        { endpoint: this.origin, fix: OVERLOAD_FIX },
+      );
+    }
   }
 
   async #negotiate(signal: AbortSignal | undefined): Promise<Secret<string>> {

@@ -9,12 +9,13 @@ export interface SpnegoSessionsOptions {
   readonly spnego: SpnegoInitiator;
   readonly clock: Clock;
   readonly negotiateTimeoutMs?: number;
+  readonly queueTimeoutMs?: number;
   readonly discardTickets?: () => void;
 }
 
 /**
  * The sessions of one principal, one for each (scheme, host, port), so that all token services which speak to one
- * daemon share its cookie.
+ * daemon share its cookie, and the limit for how many requests are in flight to it.
  */
 export class SpnegoSessions {
   readonly #options: SpnegoSessionsOptions;
@@ -32,5 +33,10 @@ export class SpnegoSessions {
     const session = new SpnegoSession({ ...this.#options, endpoint: { ...endpoint, origin } });
     this.#sessions.set(origin, session);
     return session;
+  }
+
+  /** How busy each daemon is with our requests. */
+  get loads(): readonly { readonly origin: string; readonly running: number; readonly waiting: number }[] {
+    return [...this.#sessions].map(([origin, { load }]) => ({ origin, ...load }));
   }
 }

@@ -98,6 +98,7 @@ describe('who is asked', () => {
   );
 
   it.each([
+    'overloaded',
     'safe-mode',
     'denied',
     'invalid-token',
@@ -112,9 +113,9 @@ describe('who is asked', () => {
     expect(asked).toEqual(['nn1']);
   });
 
-  it('does not change by an answer that is a refusal', async () => {
+  it.each(['denied', 'overloaded'] as const)('does not change by %s', async (answer) => {
     const pair = failover();
-    answers = { nn1: 'not-active', nn2: 'denied' };
+    answers = { nn1: 'not-active', nn2: answer };
     await errorOf(pair.run(ask));
     answers = {};
     expect(await pair.run(ask)).toBe('from nn1');

@@ -42,7 +42,7 @@ type NextStep =
   | 'last-round'
   /** No KDC: only those that still know us by cookie. */
   | 'only-known'
-  /** An answer, or trouble that is the same everywhere. */
+  /** An answer, or trouble that is the same everywhere, or that asking elsewhere would spread. */
   | 'give-up';
 
 /**
@@ -57,6 +57,9 @@ type NextStep =
  *   logins, which can lock an account.
  * - No KDC: those that still accept our cookie are tried once, and then it is over: every other attempt may cost the
  *   KDC's whole time-out.
+ * - Our queue before one is full, or too slow: at once to the caller. It is no answer, and the others are no way round it:
+ *   where this one is active they would have the load for nothing, and a slow NameNode would make the whole set slow. If
+ *   it is not active any more, the calls in flight to it find that out, and those that come later begin elsewhere.
  * - Any other answer is final. That a standby checks proxy users before it says that it is standby is accepted: its
  *   settings are to be the same as those of the active one.
  *
@@ -217,6 +220,7 @@ function nextStep(error: TokenServiceError): NextStep {
       return error.cause.failure === 'kdc-unreachable' ? 'only-known' : 'last-round';
     case 'authentication':
       return isOurs(error.cause) ? 'give-up' : 'skip-member';
+    case 'overloaded':
     case 'safe-mode':
     case 'denied':
     case 'invalid-token':

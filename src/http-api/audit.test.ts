@@ -1,0 +1,366 @@
+import { once } from 'node:events';
+import { createServer, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import {
+  authenticationResult,
+  BEARER,
+  failing,
+  FILE,
+  get,
+  identityResult,
+  issued,
+  PASSWORD,
+  pod,
+  PROVEN,
+  startApi,
+} from '../../test/fakes/api-world.ts';
+import { settle } from '../../test/fakes/fake-clock.ts';
+import { formatAuditLine } from '../observability/audit-record.ts';
+import { AuditUnavailableError } from '../observability/audit-stream.ts';
+import type { AuthenticatePod } from '../authentication/authentication-result.ts';
+import type { ApiOptions } from './create-api.ts';
+
+const unwritable: ApiOptions['writeAudit'] = async () => {
+  throw new AuditUnavailableError('failed', 'ENOSPC');
+};
+
+/** A caller over a real connection, who goes away when told to. */
+async function withCaller(
+  { api }: ReturnType<typeof startApi>,
+  during: (leave: () => void) => Promise<void>,
+): Promise<void> {
+  const server = createServer(api).listen(0, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const sent = httpRequest({ port, host: '127.0.0.1', path: '/v1/credentials' });
+    sent.on('error', () => undefined).end();
+    await during(() => sent.destroy());
+  } finally {
+    server.close();
+  }
+}
+
+describe('a decision that cannot be recorded', () => {
+  it.each<[string, Partial<ApiOptions>, string]>([
+    ['allowed', {}, '/v1/credentials'],
+    [
+      'refused',
+      { authenticatePod: authenticationResult({ outcome: 'refused', reason: 'pod-deleted' }) },
+      '/v1/credentials',
+    ],
+    [
+      'refused to be that user',
+      { identifyUser: identityResult({ outcome: 'refused', reason: 'user-denied' }) },
+      '/v1/credentials',
+    ],
+    [
+      'limited',
+      {
+        authenticatePod: authenticationResult({
+          outcome: 'limited',
+          limit: 'namespace',
+          namespace: 'team-a',
+        }),
+      },
+      '/v1/credentials',
+    ],
+    ['failed', { getCredentials: failing(new Error('x')) }, '/v1/credentials'],
+    ['malformed', {}, '/v1/credentials?color=1'],
+  ])('%s is a 503 without credentials [audit-written]', async (_name, overrides, path) => {
+    const { api, log } = startApi({ ...overrides, writeAudit: unwritable });
+    const response = await get(api, path).expect(503);
+    expect(response.body).toEqual({
+      title: 'The decision cannot be recorded now',
+      status: 503,
+      code: 'audit-unavailable',
+      requestId: 'request-1',
+    });
+    expect(response.headers['retry-after']).toBe('6');
+    expect(response.headers['etag']).toBeUndefined();
+    expect(response.headers['www-authenticate']).toBeUndefined();
+    expect(log()).toEqual([
+      expect.objectContaining({ level: 'warn', status: 503, outcome: 'audit-unavailable' }),
+    ]);
+  });
+
+  it('says in the log why', async () => {
+    const { api, log } = startApi({ writeAudit: unwritable });
+    await get(api);
+    expect(log()).toMatchObject([
+      { error: { name: 'AuditUnavailableError', message: 'the audit line is not written: failed (ENOSPC)' } },
+    ]);
+  });
+
+  it('is a 503 also for who has the credentials already [audit-written]', async () => {
+    let failingNow = false;
+    const { api } = startApi({
+      writeAudit: async (entry) => {
+        if (failingNow) await unwritable(entry);
+      },
+    });
+    const { headers } = await get(api).expect(200);
+    failingNow = true;
+    await get(api)
+      .set('If-None-Match', headers['etag'] ?? '')
+      .expect(503);
+  });
+});
+
+describe('the audit line', () => {
+  it.each<[string, Partial<ApiOptions>]>([
+    ['credentials', {}],
+    ['a refusal', { authenticatePod: authenticationResult({ outcome: 'refused', reason: 'pod-deleted' }) }],
+    ['a fault', { getCredentials: failing(new Error('x')) }],
+  ])('of %s is written before a byte of the answer', async (_name, overrides) => {
+    const asked = Promise.withResolvers<void>();
+    const written = Promise.withResolvers<void>();
+    const world = startApi({
+      ...overrides,
+      writeAudit: () => {
+        asked.resolve();
+        return written.promise;
+      },
+    });
+    let answered = false;
+    const answer = get(world.api).then((response) => {
+      answered = true;
+      return response;
+    });
+    await asked.promise;
+    await settle();
+    expect(answered).toBe(false);
+    expect(world.log()).toEqual([]);
+    written.resolve();
+    await answer;
+    expect(world.log()).toHaveLength(1);
+  });
+
+  it('says who got what', async () => {
+    const { api, audit } = startApi();
+    await get(api, '/v1/credentials?doAs=alice').expect(200);
+    expect(audit).toEqual([
+      {
+        decision: 'allowed',
+        requestId: 'request-1',
+        route: '/v1/credentials',
+        method: 'GET',
+        status: 200,
+        code: 'ok',
+        sourceAddress: '10.1.2.3',
+        pod: PROVEN,
+        user: 'alice',
+        doAs: 'alice',
+        cluster: 'default',
+        kinds: ['HDFS_DELEGATION_TOKEN'],
+        sequenceNumbers: [-7],
+      },
+    ]);
+  });
+
+  it('of a 304 says allowed too', async () => {
+    const { api, audit } = startApi();
+    const { headers } = await get(api).expect(200);
+    await get(api)
+      .set('If-None-Match', headers['etag'] ?? '')
+      .expect(304);
+    expect(audit).toHaveLength(2);
+    expect(audit[1]).toMatchObject({
+      decision: 'allowed',
+      status: 304,
+      code: 'not-modified',
+      sequenceNumbers: [-7],
+    });
+  });
+
+  it('has no address where none can be told', async () => {
+    const { api, audit, seen, log } = startApi({ sourceAddressOf: () => undefined });
+    await get(api).expect(200);
+    expect(audit[0]?.sourceAddress).toBeUndefined();
+    expect(seen.callers[0]?.sourceAddress).toBeUndefined();
+    expect(log()[0]).not.toHaveProperty('sourceAddress');
+  });
+
+  it('holds nothing of a secret, in no form', async () => {
+    const { api, audit } = startApi();
+    await get(api).set('Cookie', 'hadoop.auth=hunter2').expect(200);
+    await get(api, `/v1/credentials?doAs=${BEARER}`).expect(200);
+    await get(api, `/v1/credentials?cluster=Bearer+${BEARER}&x=1`);
+    const lines = audit
+      .map((entry) => formatAuditLine({ ...entry, audit: 1, time: '', replica: 'r' }))
+      .join('');
+    expect(audit).toHaveLength(3);
+    for (const secret of [BEARER, 'hunter2', FILE, PASSWORD, 'identifier']) {
+      const bytes = Buffer.from(secret);
+      for (const form of ['latin1', 'base64', 'base64url', 'hex'] as const) {
+        expect(lines).not.toContain(bytes.toString(form));
+      }
+    }
+  });
+
+  it('of callers beyond the limit of all is one for many, after the answer [authentications-limit]', async () => {
+    const never = new Promise<never>(() => undefined);
+    const { api, audit, log } = startApi({ authenticatePod: () => never, maxAuthentications: 0 });
+    const response = await get(api).expect(503);
+    expect(response.body).toMatchObject({ code: 'overloaded' });
+    expect(audit).toEqual([]);
+    expect(log()).toEqual([expect.objectContaining({ message: 'Requests refused unread' })]);
+  });
+});
+
+describe('a caller who goes away', () => {
+  it('before anything is decided ends the wait, is logged, and has no audit line', async () => {
+    const asked = Promise.withResolvers<AbortSignal>();
+    const world = startApi({
+      getCredentials: async (_asked, options) => {
+        const waiting = options?.signal ?? AbortSignal.abort();
+        asked.resolve(waiting);
+        await once(waiting, 'abort');
+        throw new Error('aborted');
+      },
+    });
+    await withCaller(world, async (leave) => {
+      const signal = await asked.promise;
+      expect(signal.aborted).toBe(false);
+      leave();
+      while (!signal.aborted) await settle();
+      while (world.log().length === 0) await settle();
+      await settle();
+    });
+    expect(world.log()).toEqual([expect.objectContaining({ status: 'aborted', user: 'alice' })]);
+    expect(await world.metrics.registry.metrics()).toContain(
+      'kerbridge_credentials_total{outcome="aborted"} 1',
+    );
+    expect(world.audit).toEqual([]);
+  });
+
+  it('before the answer has the audit line of what was decided all the same', async () => {
+    const asked = Promise.withResolvers<AbortSignal>();
+    const decided = Promise.withResolvers<typeof issued>();
+    const world = startApi({
+      getCredentials: (_asked, options) => {
+        asked.resolve(options?.signal ?? AbortSignal.abort());
+        return decided.promise;
+      },
+    });
+    await withCaller(world, async (leave) => {
+      const signal = await asked.promise;
+      leave();
+      while (!signal.aborted) await settle();
+      decided.resolve(issued);
+      while (world.audit.length === 0) await settle();
+      await settle();
+    });
+    expect(world.audit).toMatchObject([{ decision: 'allowed', status: 200, user: 'alice' }]);
+    expect(world.log()).toMatchObject([{ status: 'aborted' }]);
+  });
+});
+
+describe('the limit of a namespace', () => {
+  /** Admits as the authenticator does, then waits to be told how to end. */
+  function admitting(namespace = 'team-a') {
+    const waiting: (() => void)[] = [];
+    const authenticatePod: AuthenticatePod = async (_caller, { admitNamespace } = {}) => {
+      if (admitNamespace?.(namespace) === false) return { outcome: 'limited', limit: 'namespace', namespace };
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+      });
+      return { outcome: 'authenticated', pod };
+    };
+    return { authenticatePod, waiting };
+  }
+
+  it('lets so many through at once and no more, and counts each namespace alone [namespace-limit]', async () => {
+    const team = admitting();
+    const other = admitting('team-b');
+    let from: AuthenticatePod = team.authenticatePod;
+    const { api } = startApi({ authenticatePod: (...asked) => from(...asked), requestsPerNamespace: 2 });
+    const first = [get(api), get(api)].map(async (sent) => (await sent).status);
+    while (team.waiting.length < 2) await settle();
+    await get(api).expect(429);
+    from = other.authenticatePod;
+    const elsewhere = get(api).then(({ status }) => status);
+    while (other.waiting.length < 1) await settle();
+    for (const proceed of [...team.waiting, ...other.waiting]) proceed();
+    expect(await Promise.all([...first, elsewhere])).toEqual([200, 200, 200]);
+  });
+
+  it.each<[string, Partial<ApiOptions>, number]>([
+    ['credentials', {}, 200],
+    ['a refusal', { identifyUser: identityResult({ outcome: 'refused', reason: 'no-stamp' }) }, 403],
+    ['a fault', { getCredentials: failing(new Error('x')) }, 500],
+    ['an audit that fails [audit-written]', { writeAudit: unwritable }, 503],
+  ])('is free again after %s', async (_name, overrides, status) => {
+    const admitted: (boolean | undefined)[] = [];
+    const { api } = startApi({
+      ...overrides,
+      requestsPerNamespace: 1,
+      authenticatePod: (_caller, { admitNamespace } = {}) => {
+        admitted.push(admitNamespace?.('team-a'));
+        return Promise.resolve({ outcome: 'authenticated', pod });
+      },
+    });
+    for (let request = 0; request < 3; request += 1) await get(api).expect(status);
+    expect(admitted).toEqual([true, true, true]);
+  });
+
+  it('is free again after an authenticator that throws', async () => {
+    const admitted: (boolean | undefined)[] = [];
+    const { api } = startApi({
+      requestsPerNamespace: 1,
+      authenticatePod: async (_caller, { admitNamespace } = {}) => {
+        admitted.push(admitNamespace?.('team-a'));
+        throw new Error('x');
+      },
+    });
+    for (let request = 0; request < 3; request += 1) await get(api).expect(500);
+    expect(admitted).toEqual([true, true, true]);
+  });
+
+  it('is free again after a caller who went away, and not before the work for them has ended [namespace-limit]', async () => {
+    const admitted: (boolean | undefined)[] = [];
+    const asked = Promise.withResolvers<AbortSignal>();
+    const goOn = Promise.withResolvers<typeof issued>();
+    const world = startApi({
+      requestsPerNamespace: 1,
+      authenticatePod: (_caller, { admitNamespace } = {}) => {
+        const admission = admitNamespace?.('team-a');
+        admitted.push(admission);
+        return Promise.resolve(
+          admission === true
+            ? { outcome: 'authenticated', pod }
+            : { outcome: 'limited', limit: 'namespace', namespace: 'team-a' },
+        );
+      },
+      getCredentials: (_asked, options) => {
+        asked.resolve(options?.signal ?? AbortSignal.abort());
+        return goOn.promise;
+      },
+    });
+    await withCaller(world, async (leave) => {
+      const signal = await asked.promise;
+      leave();
+      while (!signal.aborted) await settle();
+      await get(world.api).expect(429);
+      goOn.resolve(issued);
+      while (world.audit.length < 2) await settle();
+      await settle();
+    });
+    await get(world.api).expect(200);
+    expect(admitted).toEqual([true, false, true]);
+  });
+
+  it('admits nobody for a request that is over, and gives back once', async () => {
+    let late: ((namespace: string) => boolean) | undefined;
+    const { api } = startApi({
+      requestsPerNamespace: 1,
+      authenticatePod: (_caller, { admitNamespace } = {}) => {
+        late = admitNamespace;
+        return Promise.resolve({ outcome: 'refused', reason: 'pod-not-found' });
+      },
+    });
+    await get(api).expect(401);
+    expect(late?.('team-a')).toBe(false);
+  });
+});

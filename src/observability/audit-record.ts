@@ -1,0 +1,113 @@
+import { redactFields } from './redact.ts';
+
+/** What was decided about a request: one JSON line each. `docs/audit.md` says the same for who reads them. */
+export interface AuditRecord {
+  /** Version of this schema. */
+  readonly audit: 1;
+  /** RFC 3339, UTC, with milliseconds: when the line was made. */
+  readonly time: string;
+  readonly replica: string;
+  readonly decision: AuditDecision;
+  readonly requestId?: string | undefined;
+  readonly route?: string | undefined;
+  readonly method?: string | undefined;
+  readonly status?: number | undefined;
+  readonly code?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly detail?: string | undefined;
+  readonly dependency?: string | undefined;
+  readonly sourceAddress?: string | undefined;
+  readonly operator?: string | undefined;
+  readonly pod?:
+    | {
+        readonly namespace: string;
+        readonly name: string;
+        readonly uid: string;
+        readonly serviceAccount: string;
+      }
+    | undefined;
+  readonly user?: string | undefined;
+  readonly doAs?: string | undefined;
+  readonly cluster?: string | undefined;
+  readonly kinds?: readonly string[] | undefined;
+  readonly sequenceNumbers?: readonly number[] | undefined;
+  readonly exception?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly requests?: number | undefined;
+}
+
+export type AuditDecision = 'allowed' | 'refused' | 'limited' | 'could-not-check' | 'malformed' | 'failed';
+
+/** What who decides has to say; the rest is the stream's. */
+export type AuditEntry = Omit<AuditRecord, 'audit' | 'time' | 'replica'>;
+
+/** Every field of schema version 1, in the order in which a line has them, and what it means. */
+export const AUDIT_FIELDS: Readonly<
+  Record<keyof AuditRecord, { readonly presence: 'always' | 'if known'; readonly meaning: string }>
+> = {
+  audit: { presence: 'always', meaning: 'version of this schema: 1' },
+  time: { presence: 'always', meaning: 'when the line was made: RFC 3339, UTC, milliseconds' },
+  replica: { presence: 'always', meaning: 'name of the process that decided' },
+  decision: {
+    presence: 'always',
+    meaning: '`allowed`, `refused`, `limited`, `could-not-check`, `malformed` or `failed`',
+  },
+  requestId: { presence: 'if known', meaning: '`requestId` of the answer and of the log line' },
+  route: { presence: 'if known', meaning: 'path of the API that was asked' },
+  method: { presence: 'if known', meaning: 'HTTP method; `other` for one that HTTP does not know' },
+  status: { presence: 'if known', meaning: 'HTTP status of the answer; absent when there was none' },
+  code: { presence: 'if known', meaning: '`code` of the answer; `ok` or `not-modified` if allowed' },
+  reason: { presence: 'if known', meaning: 'why, in one of our own words; the caller does not see it' },
+  detail: {
+    presence: 'if known',
+    meaning: 'what is particular to this request; parts of it come from the caller',
+  },
+  dependency: { presence: 'if known', meaning: 'what could not be asked, or could not tell' },
+  sourceAddress: { presence: 'if known', meaning: 'IP address of the caller' },
+  operator: {
+    presence: 'if known',
+    meaning: 'the Kubernetes user who asked what only operators may',
+  },
+  pod: {
+    presence: 'if known',
+    meaning: 'the pod that was proven: `namespace`, `name`, `uid`, `serviceAccount`',
+  },
+  user: { presence: 'if known', meaning: 'the Hadoop user that the pod speaks for' },
+  doAs: { presence: 'if known', meaning: 'the user that the caller asked to be instead' },
+  cluster: { presence: 'if known', meaning: 'the Hadoop cluster, by its name in the configuration' },
+  kinds: { presence: 'if known', meaning: 'kinds of the delegation tokens' },
+  sequenceNumbers: { presence: 'if known', meaning: 'sequence numbers of the delegation tokens' },
+  exception: { presence: 'if known', meaning: 'Java class of the exception with which Hadoop said no' },
+  endpoint: { presence: 'if known', meaning: 'the server that said so' },
+  requests: {
+    presence: 'if known',
+    meaning: 'how many requests or connections this line stands for; absent: one',
+  },
+};
+
+/** Of one line, its end included. What is no longer than PIPE_BUF (Linux: 4,096) is written whole or not at all. */
+export const MAX_LINE_BYTES = 4_000;
+
+/** Characters of one text. A line that is too long all the same is tried again with shorter ones. */
+const TEXT_LIMITS = [512, 128, 32] as const;
+
+/** The line, its end included: printable ASCII, at most {@link MAX_LINE_BYTES}; nothing in it looks like a secret. */
+export function formatAuditLine(record: AuditRecord): string {
+  const known = Object.fromEntries(
+    Object.keys(AUDIT_FIELDS).map((name): [string, unknown] => [name, Reflect.get(record, name)]),
+  );
+  const redacted = redactFields(known);
+  let line = '';
+  for (const limit of TEXT_LIMITS) {
+    line = `${JSON.stringify(shorten(redacted, limit))}\n`;
+    if (line.length <= MAX_LINE_BYTES) break;
+  }
+  return line;
+}
+
+function shorten(value: unknown, limit: number): unknown {
+  if (typeof value === 'string') return value.length > limit ? `${value.slice(0, limit)}...` : value;
+  if (Array.isArray(value)) return value.slice(0, limit / 8).map((each) => shorten(each, limit));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, shorten(each, limit)]));
+}

@@ -1,0 +1,213 @@
+import type { Clock } from '../time/clock.ts';
+import type { AuditDestination } from './audit-destination.ts';
+import { type AuditEntry, formatAuditLine } from './audit-record.ts';
+import { errorCode } from './error-code.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Resolves when the operating system has the line; rejects with {@link AuditUnavailableError} and nothing else. */
+export type WriteAudit = (entry: AuditEntry) => Promise<void>;
+
+export interface AuditStream {
+  readonly write: WriteAudit;
+  /** Opens the destination without a line. Rejects with {@link AuditUnavailableError}. */
+  readonly probe: () => Promise<void>;
+  /** Writes what it has, for the write time-out at most, and takes no more. Never rejects. */
+  readonly close: () => Promise<void>;
+  /** Of lines that were taken and neither written nor given up. */
+  readonly bufferedBytes: number;
+}
+
+export interface AuditStreamOptions {
+  readonly destination: AuditDestination;
+  readonly clock: Clock;
+  /** Name of this process in each line. */
+  readonly replica: string;
+  readonly metrics: Pick<Metrics, 'auditLines'>;
+  /** Lines that would make more than this wait are turned away; default 1 MiB. */
+  readonly maxBufferedBytes?: number;
+  /** For one batch; default 5 s. A line waits for two batches at most, so twice as long. */
+  readonly writeTimeoutMs?: number;
+}
+
+export type AuditFailure = 'buffer-full' | 'timed-out' | 'failed' | 'closed';
+
+/** The line may not be there. What it speaks of must not happen. */
+export class AuditUnavailableError extends Error {
+  override readonly name = 'AuditUnavailableError';
+  readonly failure: AuditFailure;
+
+  /** @param code of the system's error; its message is not taken over */
+  constructor(failure: AuditFailure, code?: string) {
+    super(`the audit line is not written: ${failure}${code === undefined ? '' : ` (${code})`}`);
+    this.failure = failure;
+  }
+}
+
+/** POSIX: a write to a pipe of so many bytes at most (Linux: PIPE_BUF) is never mixed with what others write to it. */
+const MAX_BATCH_BYTES = 4_096;
+/** How often a pipe without room is tried. */
+const ROOM_CHECK_MS = 20;
+const END_OF_LINE = Buffer.from('\n');
+
+export function createAuditStream(options: AuditStreamOptions): AuditStream {
+  return new QueuedAuditStream(options);
+}
+
+interface Line {
+  readonly bytes: Buffer;
+  /** The first call counts. */
+  readonly settle: (outcome: 'written' | AuditFailure, code?: string) => void;
+}
+
+/**
+ * One writer at a time: what comes while it writes is its next batch, so that there is one write in each turn of the
+ * event loop at most. A destination that hangs holds one batch; everybody else is told at once, until it moves again.
+ */
+class QueuedAuditStream implements AuditStream {
+  readonly #destination: AuditDestination;
+  readonly #clock: Clock;
+  readonly #replica: string;
+  readonly #metrics: AuditStreamOptions['metrics'];
+  readonly #maxBufferedBytes: number;
+  readonly #writeTimeoutMs: number;
+  #queue: Line[] = [];
+  #bufferedBytes = 0;
+  #writer: Promise<void> | undefined;
+  /** Why no line is taken now. */
+  #shut: 'timed-out' | 'closed' | undefined;
+  #withinLine = false;
+
+  constructor(options: AuditStreamOptions) {
+    this.#destination = options.destination;
+    this.#clock = options.clock;
+    this.#replica = options.replica;
+    this.#metrics = options.metrics;
+    this.#maxBufferedBytes = options.maxBufferedBytes ?? 1024 * 1024;
+    this.#writeTimeoutMs = options.writeTimeoutMs ?? 5_000;
+  }
+
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  readonly write: WriteAudit = (entry) => {
+    const time = new Date(this.#clock.now()).toISOString();
+    const text = formatAuditLine({ ...entry, audit: 1, time, replica: this.#replica });
+    return this.#enqueue(Buffer.from(text), (outcome) => this.#metrics.auditLines.inc({ outcome }));
+  };
+
+  readonly probe = (): Promise<void> => this.#enqueue(Buffer.alloc(0), () => undefined);
+
+  readonly close = async (): Promise<void> => {
+    this.#shut = 'closed';
+    const over = new AbortController();
+    const timeUp = this.#clock.sleep(this.#writeTimeoutMs, over.signal).catch(() => undefined);
+    await Promise.race([this.#writer, timeUp]);
+    over.abort();
+    if (this.#writer === undefined) await this.#destination.close().catch(() => undefined);
+    else this.#giveUpQueue('closed');
+  };
+
+  #enqueue(bytes: Buffer, count: (outcome: 'written' | AuditFailure) => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    let settled = false;
+    const settle: Line['settle'] = (outcome, code) => {
+      if (settled) return;
+      settled = true;
+      count(outcome);
+      if (outcome === 'written') resolve();
+      else reject(new AuditUnavailableError(outcome, code));
+    };
+    if (this.#shut !== undefined) settle(this.#shut);
+    else if (this.#bufferedBytes + bytes.length > this.#maxBufferedBytes) settle('buffer-full');
+    else {
+      this.#bufferedBytes += bytes.length;
+      this.#queue.push({ bytes, settle });
+      this.#writer ??= this.#writeQueue();
+    }
+    return promise;
+  }
+
+  async #writeQueue(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#takeBatch();
+      await this.#writeInTime(batch);
+      this.#bufferedBytes -= sizeOf(batch);
+    }
+    this.#writer = undefined;
+  }
+
+  /** At least one line, and no more than fit into one write that is whole. */
+  #takeBatch(): readonly Line[] {
+    let bytes = END_OF_LINE.length;
+    const over = this.#queue.findIndex((line) => {
+      bytes += line.bytes.length;
+      return bytes > MAX_BATCH_BYTES;
+    });
+    return this.#queue.splice(0, over === -1 ? this.#queue.length : Math.max(1, over));
+  }
+
+  /** Resolves when nothing of the batch is under way any more, which may be long after its time is up. */
+  async #writeInTime(batch: readonly Line[]): Promise<void> {
+    const timeUp = new AbortController();
+    const done = new AbortController();
+    void this.#giveUpInTime(batch, timeUp, done.signal);
+    await this.#writeBatch(batch, timeUp.signal);
+    done.abort();
+    if (this.#shut === 'timed-out') this.#shut = undefined;
+  }
+
+  async #giveUpInTime(batch: readonly Line[], timeUp: AbortController, done: AbortSignal): Promise<void> {
+    await this.#clock.sleep(this.#writeTimeoutMs, done).catch(() => undefined);
+    if (done.aborted) return;
+    timeUp.abort();
+    for (const line of batch) line.settle('timed-out');
+    this.#giveUpQueue('timed-out');
+    this.#shut ??= 'timed-out';
+  }
+
+  #giveUpQueue(failure: AuditFailure): void {
+    const waiting = this.#queue;
+    this.#queue = [];
+    this.#bufferedBytes -= sizeOf(waiting);
+    for (const line of waiting) line.settle(failure);
+  }
+
+  /** What was cut short is not gone on with: its lines are given up, and the next batch starts on a line of its own. */
+  async #writeBatch(batch: readonly Line[], timeUp: AbortSignal): Promise<void> {
+    let written = 0;
+    let bytes: Buffer = END_OF_LINE;
+    let offset = 0;
+    let code: string | undefined;
+    try {
+      this.#withinLine = (await this.#destination.prepare())?.withinLine ?? this.#withinLine;
+      if (this.#withinLine) offset = END_OF_LINE.length;
+      bytes = Buffer.concat([END_OF_LINE.subarray(0, offset), ...batch.map((line) => line.bytes)]);
+      while (written < bytes.length) {
+        timeUp.throwIfAborted();
+        written += await this.#writeSome(bytes.subarray(written), timeUp);
+      }
+    } catch (error) {
+      code = errorCode(error);
+      // Opened anew for the next batch: the fault may lie in what is open.
+      await this.#destination.close().catch(() => undefined);
+    }
+    if (written > 0) this.#withinLine = bytes[written - 1] !== END_OF_LINE[0];
+    for (const line of batch) {
+      offset += line.bytes.length;
+      if (code === undefined || (line.bytes.length > 0 && offset <= written)) line.settle('written');
+      else line.settle('failed', code);
+    }
+  }
+
+  async #writeSome(bytes: Uint8Array, timeUp: AbortSignal): Promise<number> {
+    const taken = await this.#destination.write(bytes).catch((error: unknown) => {
+      if (errorCode(error) === 'EAGAIN') return 0;
+      throw error;
+    });
+    if (taken === 0) await this.#clock.sleep(ROOM_CHECK_MS, timeUp);
+    return taken;
+  }
+}
+
+const sizeOf = (lines: readonly Line[]): number => lines.reduce((sum, { bytes }) => sum + bytes.length, 0);
