@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { fetchCommand } from './fetch.ts';
 import { packageVersion } from './package-version.ts';
+import { revokeCommand } from './revoke.ts';
 import { serveCommand } from './serve.ts';
+import { tokensCommand } from './tokens.ts';
 
 const USAGE_ERROR = 2;
 
@@ -11,7 +13,8 @@ export function createProgram(): Command {
     .description('Lets Kubernetes pods use a kerberized Hadoop as the person who started them')
     .version(packageVersion())
     .showHelpAfterError('(add --help for what can be used here)');
-  for (const command of [serveCommand(), fetchCommand()]) program.addCommand(command);
+  for (const command of [serveCommand(), fetchCommand(), revokeCommand(), tokensCommand()])
+    program.addCommand(command);
   return program;
 }
 

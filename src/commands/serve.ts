@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { LOG_LEVELS } from '../observability/log-levels.ts';
-import type { RunOptions, Terminal } from './serve/run-serve.ts';
+import type { RunOptions } from './serve/run-serve.ts';
+import { processTerminal, type Terminal } from './terminal.ts';
 
 /** `kerbridge serve`: the token fetcher. */
 export function serveCommand(terminal: Terminal = processTerminal): Command {
@@ -28,11 +29,3 @@ export function serveCommand(terminal: Terminal = processTerminal): Command {
       await runServe(options, terminal);
     });
 }
-
-const processTerminal: Terminal = {
-  out: (text) => process.stdout.write(text),
-  error: (text) => process.stderr.write(text),
-  exitWith: (code) => {
-    process.exitCode = code;
-  },
-};

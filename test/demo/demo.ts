@@ -42,7 +42,7 @@ async function demo(): Promise<void> {
   show(`realm ${stack.realm}\n${hdfsUrl}\n${stack.kubernetes.server}`);
 
   tell(
-    'Start kerbridge serve: the keytab and the Hadoop conf dir, least RBAC (create tokenreviews, get pods).',
+    'Start kerbridge serve: the keytab and the Hadoop conf dir, least RBAC (see docs/configuration.md).',
   );
   const folder = await mkdtemp(join(tmpdir(), 'kerbridge-demo-'));
   cleanUps.push(() => rm(folder, { recursive: true, force: true }));
@@ -72,7 +72,7 @@ async function demo(): Promise<void> {
   );
   const namespace = await TestNamespace.create(admin, 'demo');
   cleanUps.push(() => namespace.dispose());
-  const pod = await namespace.createPod({ name: 'training', user: 'alice' });
+  const pod = await namespace.createPod({ name: 'training', user: 'alice', podIp: '127.0.0.1' });
   const serviceAccountTokenFile = join(folder, 'service-account-token');
   const serviceAccountToken = await namespace.requestToken(['kerbridge'], { pod });
   await writeFile(serviceAccountTokenFile, serviceAccountToken.reveal(), { mode: 0o600 });
@@ -112,7 +112,7 @@ async function demo(): Promise<void> {
 
   tell('A pod without a stamp, or with the name of a service user, gets nothing.');
   for (const user of [undefined, 'hdfs']) {
-    const stranger = await namespace.createPod(user === undefined ? {} : { user });
+    const stranger = await namespace.createPod({ podIp: '127.0.0.1', ...(user === undefined ? {} : { user }) });
     const strangersToken = await namespace.requestToken(['kerbridge'], { pod: stranger });
     await writeFile(serviceAccountTokenFile, strangersToken.reveal(), { mode: 0o600 });
     const refused = await kerbridge([...fetchArgs, '--output', join(folder, 'none')]);

@@ -90,6 +90,27 @@ export class TestNamespace {
     return { namespace: this.name, name, uid, serviceAccount };
   }
 
+  async deleteServiceAccount(name: string): Promise<void> {
+    await this.#core.deleteNamespacedServiceAccount({ namespace: this.name, name });
+  }
+
+  /** Makes the ConfigMap, or puts this data in place of what it held. */
+  async writeConfigMap(name: string, data: Readonly<Record<string, string>>): Promise<void> {
+    const namespace = this.name;
+    const body = { metadata: { name }, data };
+    const { items } = await this.#core.listNamespacedConfigMap({ namespace });
+    if (items.some(({ metadata }) => metadata?.name === name)) {
+      await this.#core.replaceNamespacedConfigMap({ namespace, name, body });
+    } else {
+      await this.#core.createNamespacedConfigMap({ namespace, body });
+    }
+  }
+
+  /** As the kubelet reports it. */
+  async setPodIp(pod: TestPod, podIp: string): Promise<void> {
+    await this.#patchStatus(pod.name, { podIP: podIp, podIPs: [{ ip: podIp }] });
+  }
+
   async setPhase(pod: TestPod, phase: string): Promise<void> {
     await this.#patchStatus(pod.name, { phase });
   }
@@ -126,6 +147,7 @@ export class TestNamespace {
     const namespace = this.name;
     await this.#core.deleteCollectionNamespacedPod({ namespace, gracePeriodSeconds: 0 });
     await this.#core.deleteCollectionNamespacedServiceAccount({ namespace });
+    await this.#core.deleteCollectionNamespacedConfigMap({ namespace });
     await this.#core.deleteNamespace({ name: namespace });
     await this.#core.replaceNamespaceFinalize({
       name: namespace,
@@ -144,7 +166,14 @@ export class TestNamespace {
 /** All that `kerbridge serve` needs of the Kubernetes API. */
 export const LEAST_RULES: readonly V1PolicyRule[] = [
   { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
-  { apiGroups: [''], resources: ['pods'], verbs: ['get'] },
+  { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
+  { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+  {
+    apiGroups: [''],
+    resources: ['configmaps'],
+    resourceNames: ['kerbridge-revocations'],
+    verbs: ['get'],
+  },
 ];
 
 export interface ServiceAccountLogin {

@@ -18,7 +18,11 @@ export interface ServeProcess {
   logLines(): readonly Record<string, unknown>[];
   /** The log line of a request, once it has come through the pipe. */
   logLineOf(requestId: unknown): Promise<Record<string, unknown>>;
-  /** Everything the process printed so far, as it came. */
+  /** Every line of the audit stream so far, which goes to standard error unless the configuration says otherwise. */
+  auditLines(): readonly Record<string, unknown>[];
+  /** The audit lines of a request; waits for the first. More than one is a fault. */
+  auditLineOf(requestId: unknown): Promise<Record<string, unknown>>;
+  /** Everything the process printed so far, on both streams, as it came. */
   output(): string;
   /** SIGTERM, and waits for the end. */
   stop(): Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>;
@@ -27,8 +31,8 @@ export interface ServeProcess {
 export interface ServeOptions {
   /** Folder for the configuration file. */
   readonly dir: string;
-  /** The configuration without `listen` and `admin`. */
-  readonly config: Record<string, unknown>;
+  /** The configuration without `admin`; of `listen` what is to be more than a free loopback port. */
+  readonly config: Readonly<Record<string, unknown>> & { readonly listen?: object };
   readonly env?: Record<string, string>;
   /** The CLI to run, as `node <main>`. */
   readonly main?: string;
@@ -43,10 +47,10 @@ export async function startServe(options: ServeOptions): Promise<ServeProcess> {
   await writeFile(
     configFile,
     stringify({
-      listen: { address: '127.0.0.1', port },
       admin: { address: '127.0.0.1', port: adminPort },
       shutdownDrainPeriod: '100ms', // nobody routes to it
       ...options.config,
+      listen: { address: '127.0.0.1', port, ...options.config.listen },
     }),
   );
   const child = spawn(process.execPath, [options.main ?? MAIN, 'serve', '--config', configFile], {
@@ -54,31 +58,40 @@ export async function startServe(options: ServeOptions): Promise<ServeProcess> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  let audit = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (audit += chunk.toString()));
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   const serve: ServeProcess = {
     url: `http://127.0.0.1:${port}`,
     adminUrl,
     pid: child.pid ?? -1,
-    logLines: () => parseLog(output),
+    logLines: () => parseLines(output),
     logLineOf: async (requestId) => {
-      const find = () => parseLog(output).find((line) => line['requestId'] === requestId);
+      const find = () => parseLines(output).find((line) => line['requestId'] === requestId);
       await waitFor(() => find() !== undefined);
       return find() ?? {};
     },
-    output: () => output,
+    auditLines: () => parseLines(audit),
+    auditLineOf: async (requestId) => {
+      const find = () => parseLines(audit).filter((line) => line['requestId'] === requestId);
+      await waitFor(() => find().length > 0);
+      const [line = {}, ...more] = find();
+      if (more.length > 0) throw new Error(`request ${String(requestId)} has ${more.length + 1} audit lines`);
+      return line;
+    },
+    output: () => output + audit,
     stop: () => stop(child),
   };
   try {
     await waitFor(async () => {
-      if (child.exitCode !== null) throw new Error(`serve ended with ${child.exitCode}:\n${output}`);
+      if (child.exitCode !== null) throw new Error(`serve ended with ${child.exitCode}:\n${output}${audit}`);
       const path = options.untilReady === false ? '/livez' : '/readyz';
       return (await fetch(`${adminUrl}${path}`).catch(() => undefined))?.status === 200;
     });
   } catch (error) {
     await stop(child);
-    throw new Error(`serve did not become ready:\n${output}`, { cause: error });
+    throw new Error(`serve did not become ready:\n${output}${audit}`, { cause: error });
   }
   return serve;
 }
@@ -114,7 +127,7 @@ async function stop(child: ChildProcess) {
   return { exitCode: child.exitCode, signal: child.signalCode };
 }
 
-function parseLog(output: string): Record<string, unknown>[] {
+function parseLines(output: string): Record<string, unknown>[] {
   return output
     .split('\n')
     .filter((line) => line.startsWith('{') && line.endsWith('}'))

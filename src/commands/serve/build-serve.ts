@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
-import { createPodAuthenticator } from '../../authentication/authenticate-pod.ts';
+import { hostname } from 'node:os';
 import { createGetCredentials } from '../../delegation-tokens/create-credentials.ts';
 import type { TokenSource } from '../../delegation-tokens/credentials.ts';
 import { TokenCache } from '../../delegation-tokens/token-cache.ts';
@@ -12,12 +12,18 @@ import { createAdmin } from '../../http-api/create-admin.ts';
 import { createApi } from '../../http-api/create-api.ts';
 import { type Dependency, Readiness } from '../../http-api/readiness.ts';
 import { Refusals } from '../../http-api/refusals.ts';
+import { createSourceAddress } from '../../http-api/source-address.ts';
+import { createTokensRoute } from '../../http-api/tokens-route.ts';
 import { createSpnegoProcess, type SpnegoProcess } from '../../kerberos/spnego-process.ts';
+import { auditDescriptor, auditFile } from '../../observability/audit-destination.ts';
+import { createAuditStream } from '../../observability/audit-stream.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { createMetrics, type Metrics } from '../../observability/metrics.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { DerivedCluster } from './derive-cluster.ts';
 import { assertHadoopAnswered, READINESS_CHECK } from './assert-hadoop-answered.ts';
+import { buildAuthentication } from './build-authentication.ts';
+import { buildRevocations } from './build-revocations.ts';
 import { encodeIssuedCredentials } from './encode-issued-credentials.ts';
 import { measureTokenService } from './measure-token-service.ts';
 import type { ServePlan } from './plan-serve.ts';
@@ -29,9 +35,15 @@ const CHECK_MARGIN_MS = 5_000;
 export interface ServeParts {
   readonly api: RequestListener;
   readonly admin: RequestListener;
+  readonly metrics: Metrics;
   readonly readiness: Readiness;
   /** What the servers turn away is counted and logged with what the API turns away. */
   readonly refusals: Refusals;
+  /**
+   * Begins to read what changes: pods, keys, revocations. Resolves when the first revocations are known, or known to be
+   * out of reach. Rejects with AuditUnavailableError if the audit can't be written.
+   */
+  readonly start: () => Promise<void>;
   /** Ends child processes and connections. Requests under way fail. */
   readonly close: () => Promise<void>;
 }
@@ -48,35 +60,52 @@ export interface BuildOptions {
 /** Puts the parts together. Child processes start with the first call. */
 export async function buildServe(options: BuildOptions): Promise<ServeParts> {
   const { plan, logger, clock } = options;
-  const { config, kubernetes } = plan;
+  const { config, kubernetes, files } = plan;
+  const replica = hostname();
   const metrics = createMetrics({ version: options.version, processMetrics: true });
-  const refusals = new Refusals({ metrics, logger, clock });
+  const audit = createAuditStream({
+    destination: config.audit.file === undefined ? auditDescriptor(2) : auditFile(config.audit.file, clock),
+    clock,
+    replica,
+    metrics,
+  });
+  metrics.auditBufferedBytes.observe(() => audit.bufferedBytes, {});
+  const refusals = new Refusals({ metrics, logger, clock, writeAudit: audit.write });
   const clusters: BuiltCluster[] = [];
   for (const cluster of plan.clusters) clusters.push(await buildCluster(cluster, options, metrics));
 
+  const authentication = buildAuthentication({
+    config,
+    kubernetes,
+    metrics,
+    logger,
+    clock,
+    random: Math.random,
+  });
+  const revocations = buildRevocations({ config, kubernetes, files, metrics, logger, clock });
   const cache = new TokenCache({
     clock,
     flightTimeoutMs: callLimits(config.limits).flightTimeoutMs,
     onLookUp: (result) => metrics.tokenCacheRequests.inc({ result }),
   });
   const readiness = new Readiness({
-    dependencies: [
-      { name: 'kubernetes', required: 'always', check: (signal) => kubernetes.checkReady({ signal }) },
-      ...clusters.flatMap(({ dependencies }) => dependencies),
-    ],
+    dependencies: [...authentication.dependencies, ...clusters.flatMap(({ dependencies }) => dependencies)],
     clock,
     logger,
     metrics,
     checkTimeoutMs: config.limits.kerberosStepTimeoutMs + CHECK_MARGIN_MS,
   });
   const api = createApi({
-    authenticatePod: createPodAuthenticator({
-      reviewServiceAccountToken: kubernetes.reviewServiceAccountToken,
-      getPod: kubernetes.getPod,
-      audience: config.kubernetes.audience,
-      clock,
+    authenticatePod: authentication.authenticatePod,
+    identifyUser: plan.createIdentifier(revocations.now),
+    sourceAddressOf: createSourceAddress({ trustedProxies: config.listen.trustedProxies }),
+    requestsPerNamespace: config.limits.requestsPerNamespace,
+    writeAudit: audit.write,
+    tokensRoute: createTokensRoute({
+      authenticateOperator: authentication.authenticateOperator,
+      listTokens: () => cache.list(),
+      replica,
     }),
-    identifyUser: plan.identifyUser,
     getCredentials: createGetCredentials({
       sources: clusters.flatMap(({ sources }) => sources),
       cache,
@@ -93,11 +122,20 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
   return {
     api,
     admin: createAdmin({ metrics, logger, readiness }),
+    metrics,
     readiness,
     refusals,
+    start: async () => {
+      authentication.start();
+      await Promise.all([revocations.start(), audit.probe()]);
+    },
     close: async () => {
+      files.stop();
+      revocations.stop();
+      await authentication.stop();
       await Promise.all(clusters.map(({ close }) => close()));
       kubernetes.close();
+      await audit.close();
     },
   };
 }
@@ -135,6 +173,7 @@ async function buildCluster(
     spnego,
     clock,
     negotiateTimeoutMs: callLimits(limits).negotiateTimeoutMs,
+    queueTimeoutMs: callLimits(limits).queueTimeoutMs,
     discardTickets: () => spnego.discardTickets(),
   });
   const sources = cluster.nameservices.map(({ name, endpoints, services }): TokenSource => {

@@ -4,8 +4,10 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
+  type ServerOptions,
   type ServerResponse,
 } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ListenAddress } from '../../config/listen-address.ts';
 import { SERVER_LIMITS, type ServerLimits, Slots } from '../../http-api/limits.ts';
@@ -23,6 +25,12 @@ import {
 import type { RefusalReason, Refusals } from '../../http-api/refusals.ts';
 import { errorCode } from '../../observability/error-code.ts';
 import type { Clock } from '../../time/clock.ts';
+import { secureContextOptions, type TlsPair } from './tls-certificate.ts';
+
+/** For a handshake, from the accepted connection to its end. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** How often Node looks for requests that are too slow; 30 s by default, which would add as much to every limit. */
+const SLOW_CHECK_INTERVAL_MS = 1_000;
 
 export interface HttpServerOptions {
   readonly listener: RequestListener;
@@ -30,11 +38,13 @@ export interface HttpServerOptions {
   /** Default: {@link SERVER_LIMITS}. */
   readonly limits?: Partial<ServerLimits>;
   readonly random?: Random;
+  /** HTTPS, with this certificate until `useCertificate`. Left out: plain HTTP. */
+  readonly tls?: { readonly pair: TlsPair; readonly handshakeTimeoutMs?: number };
 }
 
 /** A server that takes no more than it can hold, answers what Node would answer, and ends requests before connections. */
 export class HttpServer {
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
   readonly #listener: RequestListener;
   readonly #refusals: Refusals;
   readonly #limits: ServerLimits;
@@ -44,18 +54,20 @@ export class HttpServer {
   readonly #open = new Map<Duplex, Set<ServerResponse>>();
   #stopping = false;
 
-  constructor({ listener, refusals, limits, random = Math.random }: HttpServerOptions) {
+  constructor({ listener, refusals, limits, random = Math.random, tls }: HttpServerOptions) {
     this.#listener = listener;
     this.#refusals = refusals;
     this.#limits = { ...SERVER_LIMITS, ...limits };
     this.#random = random;
     this.#admitted = new Slots(this.#limits.requests);
-    this.#server = createServer({
+    const options = {
       maxHeaderSize: this.#limits.headerBytes,
       headersTimeout: this.#limits.headersTimeoutMs,
       requestTimeout: this.#limits.requestTimeoutMs,
       keepAliveTimeout: this.#limits.keepAliveTimeoutMs,
-    });
+      connectionsCheckingInterval: Math.min(SLOW_CHECK_INTERVAL_MS, this.#limits.headersTimeoutMs),
+    };
+    this.#server = tls === undefined ? createServer(options) : this.#createTlsServer(options, tls);
     this.#server.maxConnections = this.#limits.connections;
     this.#server
       .on('request', (request, response) => this.#take(request, response, this.#listener))
@@ -68,6 +80,30 @@ export class HttpServer {
         this.#refuseConnection(socket, 'connect', methodNotAllowed('GET, HEAD'));
       })
       .on('drop', () => this.#refusals.note('too-many-connections'));
+  }
+
+  #createTlsServer(
+    options: ServerOptions,
+    { pair, handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS }: NonNullable<HttpServerOptions['tls']>,
+  ): TlsServer {
+    const server = createTlsServer({
+      ...options,
+      ...secureContextOptions(pair),
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: handshakeTimeoutMs,
+    });
+    // Before Node's own listener, which makes a clientError of it: on this connection nobody could read our answer.
+    return server.prependListener('tlsClientError', (error, socket) => {
+      // Who goes away in the middle is no sign of trouble: load balancers look that way whether a port is open.
+      if (errorCode(error) !== 'ECONNRESET') this.#refusals.note('tls-handshake');
+      socket.destroy();
+    });
+  }
+
+  /** For connections from now on; those that are open go on as they are. Only with `tls`. */
+  useCertificate(pair: TlsPair): void {
+    if (!('setSecureContext' in this.#server)) throw new Error('a server of plain HTTP has no certificate');
+    this.#server.setSecureContext(secureContextOptions(pair));
   }
 
   #take(request: IncomingMessage, response: ServerResponse, answer: RequestListener): void {
@@ -115,6 +151,10 @@ export class HttpServer {
   #answerUnreadable(error: unknown, socket: Duplex): void {
     const code = errorCode(error);
     if (code === 'ECONNRESET' || socket.destroyed || socket.writableEnded) {
+      socket.destroy();
+    } else if (code.startsWith('ERR_SSL_')) {
+      // A broken record, or a renegotiation: OpenSSL takes no answer on this connection any more, and Node leaves it open.
+      this.#refusals.note('malformed');
       socket.destroy();
     } else if (code === 'HPE_HEADER_OVERFLOW') {
       this.#refuseConnection(socket, 'headers-too-large', headersTooLarge);

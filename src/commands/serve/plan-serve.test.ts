@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { FakeClock } from '../../../test/fakes/fake-clock.ts';
 import { ConfigError, formatProblem } from '../../config/config-problem.ts';
 import { describePlan, planServe } from './plan-serve.ts';
 
@@ -91,8 +92,9 @@ async function plan(
     ...rest,
   };
   await writeFile(at('kerbridge.yaml'), JSON.stringify(config));
-  const planned = await planServe({ config: at('kerbridge.yaml') }, lookup);
+  const planned = await planServe({ config: at('kerbridge.yaml') }, lookup, new FakeClock());
   planned.kubernetes.close();
+  planned.files.stop();
   return planned;
 }
 
@@ -141,12 +143,16 @@ describe('planServe', () => {
     const yarn =
       '<property><name>yarn.resourcemanager.principal</name><value>hdprm/_HOST@R</value></property>';
     await writeFile(join(at('services'), 'yarn-site.xml'), `<configuration>${yarn}</configuration>`);
-    const { identifyUser } = await plan(
+    const { createIdentifier } = await plan(
       { hadoopConf: at('services'), renewer: 'bridge2' },
       { identity: { denyUsers: ['svc-*'] } },
     );
+    const identifyUser = createIdentifier(() => ({ known: true, revocations: [] }));
     const as = (user: string) =>
-      identifyUser({ namespace: 'n', name: 'p', annotations: { 'iddecorator.username': user } }, undefined);
+      identifyUser(
+        { namespace: 'n', name: 'p', uid: 'u', annotations: { 'iddecorator.username': user } },
+        undefined,
+      );
     for (const user of [
       'kerbridge',
       'bridge2',

@@ -5,23 +5,34 @@ import type { LookupAddresses } from '../../hadoop/conf-dir/token-service-names.
 import { createDenyList, denyEntryProblem } from '../../identity/deny-list.ts';
 import { createUserIdentifier } from '../../identity/identify-user.ts';
 import type { IdentifyUser } from '../../identity/identity-result.ts';
+import { NO_IDENTITY_RULES } from '../../identity/identity-rules.ts';
+import type { RevocationsNow } from '../../identity/revocations.ts';
 import { type KubernetesApi, loadKubernetesApi } from '../../kubernetes/kubernetes-api.ts';
 import { KubernetesApiError } from '../../kubernetes/kubernetes-api-error.ts';
+import type { Clock } from '../../time/clock.ts';
 import { deriveCluster, type DerivedCluster } from './derive-cluster.ts';
+import { openFiles, type ServeFiles } from './open-files.ts';
 
 /** Everything that is known before the first connection. */
 export interface ServePlan {
   readonly config: ServeConfig;
   readonly clusters: readonly DerivedCluster[];
   readonly kubernetes: KubernetesApi;
-  readonly identifyUser: IdentifyUser;
+  /** Which user a pod is, with what is known of revocations at each moment. */
+  readonly createIdentifier: (revocations: () => RevocationsNow) => IdentifyUser;
+  /** Followed from the start; whoever holds the plan stops them. */
+  readonly files: ServeFiles;
 }
 
 /**
  * Reads the configuration and every file that it names. Starts nothing.
  * @throws {ConfigError} with all problems of all files
  */
-export async function planServe(options: ServeOptions, lookup: LookupAddresses): Promise<ServePlan> {
+export async function planServe(
+  options: ServeOptions,
+  lookup: LookupAddresses,
+  clock: Clock,
+): Promise<ServePlan> {
   const loaded = await loadServeConfig(options);
   const problems: ConfigProblem[] = loaded.ok ? [] : [...loaded.problems];
   const configured = loaded.ok
@@ -34,36 +45,54 @@ export async function planServe(options: ServeOptions, lookup: LookupAddresses):
     else problems.push(...derivation.problems);
   }
   const kubernetes = loaded.ok ? loadKubernetes(loaded.config, problems) : undefined;
-  const identifyUser = loaded.ok ? buildIdentifier(loaded.config, clusters, problems) : undefined;
-  if (!loaded.ok || kubernetes === undefined || identifyUser === undefined || problems.length > 0) {
+  const files = loaded.ok ? await openFiles(loaded.config, clock, problems) : undefined;
+  const createIdentifier =
+    files === undefined || !loaded.ok
+      ? undefined
+      : planIdentifier(loaded.config, clusters, { files, clock, problems });
+  if (
+    !loaded.ok ||
+    kubernetes === undefined ||
+    files === undefined ||
+    createIdentifier === undefined ||
+    problems.length > 0
+  ) {
     kubernetes?.close();
+    files?.stop();
     throw new ConfigError(problems);
   }
-  return { config: loaded.config, clusters, kubernetes, identifyUser };
+  return { config: loaded.config, clusters, kubernetes, createIdentifier, files };
 }
 
-function buildIdentifier(
+function planIdentifier(
   { identity }: ServeConfig,
   clusters: readonly DerivedCluster[],
-  problems: ConfigProblem[],
-): IdentifyUser | undefined {
+  { files, clock, problems }: { files: ServeFiles; clock: Clock; problems: ConfigProblem[] },
+): ServePlan['createIdentifier'] | undefined {
   const denied = identity.denyUsers.flatMap((entry, index): ConfigProblem[] => {
     const message = denyEntryProblem(entry);
     return message === undefined ? [] : [{ path: `identity.denyUsers[${index}]`, message }];
   });
   problems.push(...denied);
+  const options = {
+    annotation: identity.annotation,
+    userPattern: identity.userPattern,
+    denyUsers: createDenyList({
+      // Whoever becomes us becomes everybody, and a renewer may cancel everybody's tokens: no configuration takes
+      // these off the list.
+      ownShortNames: clusters.flatMap(({ shortName, renewer }) => [shortName, renewer]),
+      serviceUsers: clusters.flatMap(({ serviceUsers }) => serviceUsers),
+      users: denied.length === 0 ? identity.denyUsers : [],
+    }),
+    rules: () => files.rules?.current ?? NO_IDENTITY_RULES,
+    clock,
+  };
+  const createIdentifier: ServePlan['createIdentifier'] = (revocations) =>
+    createUserIdentifier({ ...options, revocations });
   try {
-    return createUserIdentifier({
-      annotation: identity.annotation,
-      userPattern: identity.userPattern,
-      denyUsers: createDenyList({
-        // Whoever becomes us becomes everybody, and a renewer may cancel everybody's tokens: no configuration takes
-        // these off the list.
-        ownShortNames: clusters.flatMap(({ shortName, renewer }) => [shortName, renewer]),
-        serviceUsers: clusters.flatMap(({ serviceUsers }) => serviceUsers),
-        users: denied.length === 0 ? identity.denyUsers : [],
-      }),
-    });
+    // Now, because a pattern that can't be used is a problem of the configuration.
+    createIdentifier(() => ({ known: false }));
+    return createIdentifier;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     problems.push({ path: 'identity.userPattern', message: error.message });
@@ -91,7 +120,7 @@ function loadKubernetes(config: ServeConfig, problems: ConfigProblem[]): Kuberne
 export function describePlan({ config, clusters, kubernetes }: ServePlan): string[] {
   return [
     'configuration ok',
-    `listen: http://${hostPort(config.listen)}`,
+    `listen: ${config.listen.tls === undefined ? 'http' : 'https'}://${hostPort(config.listen)}`,
     `admin: http://${hostPort(config.admin)}`,
     `kubernetes: ${kubernetes.server}, audience ${config.kubernetes.audience}`,
     ...clusters.flatMap((cluster) => [

@@ -6,7 +6,9 @@ import { errorCode } from '../../observability/error-code.ts';
 import { createLogger, type Logger } from '../../observability/logger.ts';
 import { systemClock } from '../../time/clock.ts';
 import { packageVersion } from '../package-version.ts';
-import { buildServe } from './build-serve.ts';
+import type { Terminal } from '../terminal.ts';
+import { buildServe, type ServeParts } from './build-serve.ts';
+import { followFiles } from './follow-files.ts';
 import { HttpServer } from './http-server.ts';
 import { describePlan, planServe, type ServePlan } from './plan-serve.ts';
 
@@ -15,13 +17,6 @@ export const SERVE_EXIT = { done: 0, failed: 1, configuration: 2 } as const;
 
 export interface RunOptions extends ServeOptions {
   readonly checkConfig?: boolean;
-}
-
-/** Where the command writes for people, and how it ends when it does not serve. */
-export interface Terminal {
-  readonly out: (text: string) => void;
-  readonly error: (text: string) => void;
-  readonly exitWith: (code: number) => void;
 }
 
 export async function runServe(
@@ -34,6 +29,7 @@ export async function runServe(
   } else if (checkConfig) {
     terminal.out(`${describePlan(plan).join('\n')}\n`);
     plan.kubernetes.close();
+    plan.files.stop();
   } else {
     await serve(plan);
   }
@@ -41,7 +37,7 @@ export async function runServe(
 
 async function planOrExplain(options: ServeOptions, terminal: Terminal): Promise<ServePlan | undefined> {
   try {
-    return await planServe(options, lookupAddresses);
+    return await planServe(options, lookupAddresses, systemClock);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const lines = error.problems.map((problem) => `  ${formatProblem(problem)}\n`);
@@ -65,7 +61,14 @@ async function serve(plan: ServePlan): Promise<void> {
       logger.warn('Hadoop configuration is odd', { cluster: cluster.name, warning });
   }
   const { refusals } = parts;
-  const api = new HttpServer({ listener: parts.api, refusals });
+  const { tls } = plan.files;
+  const api = new HttpServer({
+    listener: parts.api,
+    refusals,
+    ...(tls === undefined ? {} : { tls: { pair: tls.current } }),
+  });
+  followFiles(plan, { api, metrics: parts.metrics, logger });
+  await startOrExit(parts, logger);
   const admin = new HttpServer({ listener: parts.admin, refusals });
   for (const [server, name] of [
     [admin, 'admin'],
@@ -101,6 +104,17 @@ async function serve(plan: ServePlan): Promise<void> {
   await admin.stop(0, clock);
   logger.info('Shut down', {});
   process.exit(SERVE_EXIT.done);
+}
+
+/** Nothing can be decided that can't be audited: a wrong path is found now and not by the first pod. */
+async function startOrExit(parts: ServeParts, logger: Logger): Promise<void> {
+  try {
+    await parts.start();
+  } catch (error) {
+    logger.error('Cannot write the audit', { key: 'audit.file', error });
+    await parts.close();
+    process.exit(SERVE_EXIT.failed);
+  }
 }
 
 /** Resolves with the first SIGTERM or SIGINT; the second one ends the process at once. */

@@ -1,0 +1,46 @@
+import { formatProblem } from '../../config/config-problem.ts';
+import type { Logger } from '../../observability/logger.ts';
+import type { Metrics } from '../../observability/metrics.ts';
+import type { HttpServer } from './http-server.ts';
+import type { FileChange } from './open-files.ts';
+import type { ServePlan } from './plan-serve.ts';
+
+export interface FollowFilesOptions {
+  readonly api: Pick<HttpServer, 'useCertificate'>;
+  readonly metrics: Pick<Metrics, 'fileOk' | 'fileReloads' | 'tlsCertificateNotAfter'>;
+  readonly logger: Logger;
+}
+
+/** Counts and logs what becomes of changed files, and gives the server its new certificate. */
+export function followFiles(
+  { files }: Pick<ServePlan, 'files'>,
+  { api, metrics, logger }: FollowFilesOptions,
+): void {
+  const { tls } = files;
+  const note = ({ file, outcome, problems }: FileChange): void => {
+    metrics.fileReloads.inc({ file, outcome });
+    metrics.fileOk.set({ file }, outcome === 'reloaded' ? 1 : 0);
+    if (outcome === 'reloaded') logger.info('Changed file is in use', { file });
+    else {
+      logger.warn('Changed file cannot be used; what it said before stays in use', {
+        file,
+        problems: problems.map(formatProblem),
+      });
+    }
+  };
+  if (files.rules !== undefined) metrics.fileOk.set({ file: 'rules' }, 1);
+  if (files.revocations !== undefined) metrics.fileOk.set({ file: 'revocations' }, 1);
+  files.follow(note);
+  if (tls === undefined) return;
+
+  metrics.fileOk.set({ file: 'tls' }, 1);
+  metrics.tlsCertificateNotAfter.observe(() => tls.current.notAfter / 1000, {});
+  const { warning } = tls;
+  if (warning !== undefined) logger.warn('TLS certificate: no client will take it', { warning });
+  tls.follow((change) => {
+    if (change.event === 'used') {
+      api.useCertificate(change.pair);
+      note({ file: 'tls', outcome: 'reloaded', problems: [] });
+    } else note({ file: 'tls', outcome: 'kept', problems: change.problems });
+  });
+}

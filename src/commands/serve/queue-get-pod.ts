@@ -1,0 +1,28 @@
+import type { GetPod } from '../../authentication/kubernetes-access.ts';
+import { KubernetesQueueError } from '../../authentication/kubernetes-access.ts';
+import { type BoundedQueue, QueueFullError, QueueTimeoutError } from '../../concurrency/bounded-queue.ts';
+import { withDeadline } from '../../concurrency/deadline.ts';
+import type { Clock } from '../../time/clock.ts';
+
+export interface QueueGetPodOptions {
+  readonly queue: BoundedQueue;
+  readonly clock: Clock;
+  /** For the wait and the call together. At most half of it is waited. */
+  readonly timeoutMs: number;
+}
+
+/** The same look at a pod, behind a queue. Rejects with KubernetesQueueError too: nobody was asked. */
+export function queueGetPod(getPod: GetPod, { queue, clock, timeoutMs }: QueueGetPodOptions): GetPod {
+  return async (namespace, name, { signal: caller } = {}) => {
+    const onTimeout = () => new Error(`no answer about a pod within ${timeoutMs} ms`);
+    try {
+      return await withDeadline({ clock, timeoutMs, signal: caller, onTimeout }, (signal) =>
+        queue.run(() => getPod(namespace, name, { signal }), { signal, maxWaitMs: timeoutMs / 2 }),
+      );
+    } catch (error) {
+      if (error instanceof QueueFullError || error instanceof QueueTimeoutError)
+        throw new KubernetesQueueError(`GET pod: ${error.message}`, { cause: error });
+      throw error;
+    }
+  };
+}
