@@ -22,6 +22,7 @@ import {
   TOKEN_SERVICE_FAILURES,
 } from '../../test/fixtures/outcomes.ts';
 import { TokenServiceError } from '../delegation-tokens/token-service.ts';
+import type { IdentityResult } from '../identity/identity-result.ts';
 import type { ApiOptions } from './create-api.ts';
 
 describe('who calls', () => {
@@ -228,6 +229,21 @@ describe('which user', () => {
     );
   });
 
+  it.each([
+    [{ outcome: 'refused', reason: 'user-revoked' }, 403, 'not-allowed', 'user-revoked'],
+    [{ outcome: 'could-not-check', dependency: 'revocations' }, 503, 'identity-unavailable', 'revocations'],
+  ] as const)(
+    'gives nothing when, while Hadoop was asked, it turned to %j [still-identified]',
+    async (later, status, code, reason) => {
+      const answers: IdentityResult[] = [{ outcome: 'identified', user: 'alice' }, later];
+      const { api, seen, audit } = start({ identifyUser: () => answers.shift() ?? later });
+      const response = await get(api).expect(status);
+      expect(response.body).toMatchObject({ code });
+      expect(seen.requests).toHaveLength(1);
+      expect(audit).toEqual([expect.objectContaining({ status, reason, user: 'alice' })]);
+    },
+  );
+
   it('asks for the tokens of whom identity named, in the namespace of the pod', async () => {
     const { api, seen } = start({ identifyUser: identityResult({ outcome: 'identified', user: 'etl' }) });
     await get(api, '/v1/credentials?doAs=bob').expect(200);
@@ -238,7 +254,8 @@ describe('which user', () => {
     const { api, seen } = start();
     await get(api, '/v1/credentials?doAs=etl').expect(200);
     await get(api).expect(200);
-    expect(seen.doAs).toEqual(['etl', undefined]);
+    // Before and after Hadoop is asked.
+    expect(seen.doAs).toEqual(['etl', 'etl', undefined, undefined]);
   });
 });
 

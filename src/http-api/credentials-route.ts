@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import type { AuthenticatePod, AuthenticatedPod } from '../authentication/authentication-result.ts';
 import type { GetCredentials } from '../delegation-tokens/credentials.ts';
 import { TokenServiceError } from '../delegation-tokens/token-service.ts';
-import type { IdentifyUser } from '../identity/identity-result.ts';
+import type { IdentifyUser, IdentityResult } from '../identity/identity-result.ts';
 import type { WriteAudit } from '../observability/audit-stream.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { auditDecision } from './audit-decision.ts';
@@ -48,7 +48,11 @@ export interface CredentialsRouteOptions {
 const TYPES = [JSON_TYPE, FILE_TYPE];
 const METHODS = ['GET', 'HEAD'];
 
-type Step<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
+interface Refused {
+  readonly ok: false;
+  readonly problem: Problem;
+}
+type Step<T> = { readonly ok: true; readonly value: T } | Refused;
 
 /** `GET /v1/credentials`: who calls, which user that is, that user's tokens. Each step can only refuse or go on. */
 export function createCredentialsRoute(options: CredentialsRouteOptions) {
@@ -163,6 +167,10 @@ async function decide(
     options,
   );
   if (!issued.ok) return issued;
+  // Hadoop may have taken its time: who was revoked meanwhile, or whom the rules no longer let, gets nothing any more.
+  const still = options.identifyUser(pod.value, doAs);
+  // check: still-identified
+  if (still.outcome !== 'identified') return refuseIdentity(still, record, options);
   const file = options.encodeCredentials(issued.value, format);
   const value = type === FILE_TYPE ? fileOf(file) : documentOf(owner.value, issued.value, file);
   return { ok: true, value };
@@ -217,28 +225,31 @@ function identify(
   pod: AuthenticatedPod,
   doAs: string | undefined,
   record: RequestRecord,
-  { identifyUser, metrics, random }: CredentialsRouteOptions,
+  options: CredentialsRouteOptions,
 ): Step<string> {
   if (doAs !== undefined) record.doAs = doAs;
-  const result = identifyUser(pod, doAs);
-  const { outcome } = result;
-  switch (outcome) {
-    case 'could-not-check': {
-      metrics.identifications.inc({ outcome, reason: result.dependency });
-      if (result.detail !== undefined) record.detail = result.detail;
-      record.dependency = result.dependency;
-      const problem = couldNotIdentifyProblem(result.dependency, random);
-      return refuse(record, 'could-not-identify', result.dependency, problem);
-    }
-    case 'refused':
-      metrics.identifications.inc({ outcome, reason: result.reason });
-      if (result.detail !== undefined) record.detail = result.detail;
-      return refuse(record, 'not-allowed', result.reason, identityProblem(result.reason));
-    case 'identified':
-      metrics.identifications.inc({ outcome, reason: '' });
-      record.user = result.user;
-      return { ok: true, value: result.user };
+  const result = options.identifyUser(pod, doAs);
+  if (result.outcome !== 'identified') return refuseIdentity(result, record, options);
+  options.metrics.identifications.inc({ outcome: result.outcome, reason: '' });
+  record.user = result.user;
+  return { ok: true, value: result.user };
+}
+
+function refuseIdentity(
+  result: Exclude<IdentityResult, { readonly outcome: 'identified' }>,
+  record: RequestRecord,
+  { metrics, random }: CredentialsRouteOptions,
+): Refused {
+  const { outcome, detail } = result;
+  if (detail !== undefined) record.detail = detail;
+  if (outcome === 'refused') {
+    metrics.identifications.inc({ outcome, reason: result.reason });
+    return refuse(record, 'not-allowed', result.reason, identityProblem(result.reason));
   }
+  const { dependency } = result;
+  metrics.identifications.inc({ outcome, reason: dependency });
+  record.dependency = dependency;
+  return refuse(record, 'could-not-identify', dependency, couldNotIdentifyProblem(dependency, random));
 }
 
 async function issue(
@@ -274,12 +285,7 @@ async function issue(
 }
 
 /** Notes for the log line why the request is refused, and hands on what the caller sees. */
-function refuse(
-  record: RequestRecord,
-  outcome: string,
-  reason: string,
-  problem: Problem,
-): { readonly ok: false; readonly problem: Problem } {
+function refuse(record: RequestRecord, outcome: string, reason: string, problem: Problem): Refused {
   record.outcome = outcome;
   record.reason = reason;
   return { ok: false, problem };

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { createServiceAccountLogin, LEAST_RULES, TestNamespace } from '../integration/kubernetes-objects.ts';
-import { startServe } from '../integration/serve-process.ts';
+import { startServe, waitFor } from '../integration/serve-process.ts';
 import { down, hdfsControl, runHadoopFs, up } from '../stack/stack.ts';
 import { stackDir } from '../stack/paths.ts';
 
@@ -41,18 +41,20 @@ async function demo(): Promise<void> {
   const hdfsUrl = `hdfs://${stack.hdfs.nameNodes[0]?.rpcAddress}`;
   show(`realm ${stack.realm}\n${hdfsUrl}\n${stack.kubernetes.server}`);
 
-  tell(
-    'Start kerbridge serve: the keytab and the Hadoop conf dir, least RBAC (see docs/configuration.md).',
-  );
+  tell('Start kerbridge serve: the keytab and the Hadoop conf dir, least RBAC (see docs/configuration.md).');
   const folder = await mkdtemp(join(tmpdir(), 'kerbridge-demo-'));
   cleanUps.push(() => rm(folder, { recursive: true, force: true }));
   const admin = stack.kubernetes.kubeconfig.admin;
   const login = await createServiceAccountLogin(admin, LEAST_RULES);
   cleanUps.push(() => login.dispose());
+  const namespace = await TestNamespace.create(admin, 'demo');
+  cleanUps.push(() => namespace.dispose());
   const serve = await startServe({
     dir: folder,
     config: {
       kubernetes: { kubeconfig: login.kubeconfig, audience: 'kerbridge' },
+      // In a pod it would be kerbridge's own namespace, where only operators may write.
+      identity: { revocationsConfigMap: { namespace: namespace.name } },
       clusters: [
         {
           name: 'demo',
@@ -70,8 +72,6 @@ async function demo(): Promise<void> {
   tell(
     'Alice starts a pod. Its stamp says who she is; it has a projected service-account token, and no keytab.',
   );
-  const namespace = await TestNamespace.create(admin, 'demo');
-  cleanUps.push(() => namespace.dispose());
   const pod = await namespace.createPod({ name: 'training', user: 'alice', podIp: '127.0.0.1' });
   const serviceAccountTokenFile = join(folder, 'service-account-token');
   const serviceAccountToken = await namespace.requestToken(['kerbridge'], { pod });
@@ -112,13 +112,35 @@ async function demo(): Promise<void> {
 
   tell('A pod without a stamp, or with the name of a service user, gets nothing.');
   for (const user of [undefined, 'hdfs']) {
-    const stranger = await namespace.createPod({ podIp: '127.0.0.1', ...(user === undefined ? {} : { user }) });
+    const stranger = await namespace.createPod({
+      podIp: '127.0.0.1',
+      ...(user === undefined ? {} : { user }),
+    });
     const strangersToken = await namespace.requestToken(['kerbridge'], { pod: stranger });
     await writeFile(serviceAccountTokenFile, strangersToken.reveal(), { mode: 0o600 });
     const refused = await kerbridge([...fetchArgs, '--output', join(folder, 'none')]);
     show(refused.stderr);
     expect(refused.exitCode === 3, 'fetch ends with 3: refused');
+    const requestId = /request ([0-9a-f-]+)/.exec(refused.stderr)?.[1];
+    const { decision, reason } = await serve.auditLineOf(requestId);
+    show(`the audit has why: ${String(decision)}, ${String(reason)}`);
+    expect(decision === 'refused', 'the audit says refused');
   }
+
+  tell('An operator revokes alice: every replica refuses her within five seconds, cached token or not.');
+  await writeFile(serviceAccountTokenFile, serviceAccountToken.reveal(), { mode: 0o600 });
+  const revoked = await kerbridge([
+    ...['revoke', '--user', 'alice', '--reason', 'demo'],
+    ...['--kubeconfig', admin, '--namespace', namespace.name],
+  ]);
+  show(revoked.stderr);
+  expect(revoked.exitCode === 0, 'revoke ends with 0');
+  let last = fetched;
+  await waitFor(async () => {
+    last = await kerbridge([...fetchArgs, '--output', join(folder, 'none')]);
+    return last.exitCode === 3;
+  }, 10_000);
+  show(last.stderr);
 }
 
 const started = Date.now();
