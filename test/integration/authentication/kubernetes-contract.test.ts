@@ -1,21 +1,36 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { GetPod, ReviewServiceAccountToken } from '../../../src/authentication/kubernetes-access.ts';
+import { CoreV1Api } from '@kubernetes/client-node';
+import type {
+  GetPod,
+  ReviewServiceAccountToken,
+  ServiceAccountTokenReview,
+} from '../../../src/authentication/kubernetes-access.ts';
 import { loadKubernetesApi } from '../../../src/kubernetes/kubernetes-api.ts';
+import { isPlainRefusal } from '../../../src/kubernetes/token-review-refusal.ts';
 import { Secret } from '../../../src/observability/secret.ts';
 import { systemClock } from '../../../src/time/clock.ts';
 import { FakeKubernetesApi } from '../../fakes/fake-kubernetes-api.ts';
 import { readStack } from '../../stack/stack.ts';
-import { TestNamespace } from '../kubernetes-objects.ts';
+import { loadConfig, TestNamespace } from '../kubernetes-objects.ts';
+import { waitFor } from '../serve-process.ts';
 
 /** What both do: objects come and go, and two questions are answered. */
 interface World {
   readonly namespace: string;
   readonly reviewServiceAccountToken: ReviewServiceAccountToken;
   readonly getPod: GetPod;
-  createPod(name: string, annotations?: Record<string, string>): Promise<WorldPod>;
+  createPod(name: string, options?: WorldPodOptions): Promise<WorldPod>;
+  accountUid(): Promise<string>;
+  /** Deletes the account of pods and tokens, and makes another of its name. */
+  recreateAccount(): Promise<void>;
   requestToken(audiences: readonly string[], pod?: WorldPod): Promise<Secret<string>>;
   dispose(): Promise<void>;
+}
+
+interface WorldPodOptions {
+  readonly annotations?: Record<string, string>;
+  readonly podIp?: string;
 }
 
 interface WorldPod {
@@ -32,8 +47,13 @@ async function fakeWorld(): Promise<World> {
     namespace: 'team-a',
     reviewServiceAccountToken: api.reviewServiceAccountToken,
     getPod: api.getPod,
-    createPod: async (name: string, annotations: Record<string, string> = {}) => {
-      const pod = api.createPod({ name, ...account, annotations });
+    accountUid: async () => await Promise.resolve(api.accountUid(account.namespace, account.serviceAccount)),
+    recreateAccount: async () => {
+      await Promise.resolve(api.recreateAccount(account.namespace, account.serviceAccount));
+    },
+    createPod: async (name: string, { annotations = {}, podIp }: WorldPodOptions = {}) => {
+      const podIps = podIp === undefined ? [] : [podIp];
+      const pod = api.createPod({ name, ...account, annotations, podIps });
       handles.set(pod.uid, pod);
       return await Promise.resolve({
         uid: pod.uid,
@@ -61,13 +81,20 @@ async function realWorld(): Promise<World> {
   const { admin } = (await readStack()).kubernetes.kubeconfig;
   const namespace = await TestNamespace.create(admin);
   const api = loadKubernetesApi({ kubeconfig: admin });
+  const core = loadConfig(admin).makeApiClient(CoreV1Api);
+  const account = { namespace: namespace.name, name: TestNamespace.DEFAULT_ACCOUNT };
   const handles = new Map<string, Awaited<ReturnType<TestNamespace['createPod']>>>();
   return {
     namespace: namespace.name,
     reviewServiceAccountToken: api.reviewServiceAccountToken,
     getPod: api.getPod,
-    createPod: async (name, annotations = {}) => {
-      const pod = await namespace.createPod({ name, annotations });
+    accountUid: async () => (await core.readNamespacedServiceAccount(account)).metadata?.uid ?? '',
+    recreateAccount: async () => {
+      await core.deleteNamespacedServiceAccount(account);
+      await namespace.createServiceAccount(account.name);
+    },
+    createPod: async (name, options = {}) => {
+      const pod = await namespace.createPod({ name, ...options });
       handles.set(pod.uid, pod);
       return {
         uid: pod.uid,
@@ -102,13 +129,17 @@ describe.each([
     await world.dispose();
   }, 60_000);
 
-  const newPod = async (annotations?: Record<string, string>): Promise<WorldPod> => {
+  const newPod = async (options?: WorldPodOptions): Promise<WorldPod> => {
     name = `pod-${randomUUID().slice(0, 8)}`;
-    return await world.createPod(name, annotations);
+    return await world.createPod(name, options);
   };
   const review = (serviceAccountToken: Secret<string>, audiences = [OURS]) =>
     world.reviewServiceAccountToken(serviceAccountToken, audiences);
-  const no = { authenticated: false, error: expect.stringMatching(/./) };
+  /** What Kerbridge takes for a no about the token, for that reason. */
+  const expectNo = (reviewed: ServiceAccountTokenReview, reason: string) => {
+    expect(reviewed).toEqual({ authenticated: false, error: expect.stringContaining(reason) });
+    expect(isPlainRefusal(reviewed.authenticated ? '' : reviewed.error)).toBe(true);
+  };
 
   it('says yes to the token of a running pod, and whose it is', async () => {
     const pod = await newPod();
@@ -116,7 +147,7 @@ describe.each([
       authenticated: true,
       audiences: [OURS],
       username: `system:serviceaccount:${world.namespace}:trainer`,
-      uid: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      uid: await world.accountUid(),
       groups: expect.arrayContaining([
         'system:serviceaccounts',
         `system:serviceaccounts:${world.namespace}`,
@@ -145,11 +176,15 @@ describe.each([
   });
 
   it('says no to another audience', async () => {
-    expect(await review(await world.requestToken(['a'], await newPod()), [OURS])).toEqual(no);
+    const token = await world.requestToken(['a', 'b'], await newPod());
+    expectNo(
+      await review(token, [OURS]),
+      `token audiences ["a" "b"] is invalid for the target audiences ["${OURS}"]`,
+    );
   });
 
   it('says no to garbage', async () => {
-    expect(await review(new Secret('garbage'))).toEqual(no);
+    expectNo(await review(new Secret('garbage')), 'invalid bearer token');
   });
 
   it.each(['Succeeded', 'Failed'])('says yes to the token of a %s pod', async (phase) => {
@@ -174,7 +209,7 @@ describe.each([
     const pod = await newPod();
     const token = await world.requestToken([OURS], pod);
     await pod.delete(0);
-    expect(await review(token)).toEqual(no);
+    expectNo(await review(token), 'service account token has been invalidated');
     expect(await world.getPod(world.namespace, name)).toBeUndefined();
   });
 
@@ -184,12 +219,31 @@ describe.each([
     await pod.delete(0);
     const second = await world.createPod(name);
     expect(second.uid).not.toBe(pod.uid);
-    expect(await review(token)).toEqual(no);
+    expectNo(await review(token), `does not match service account pod ref claim (${pod.uid})`);
     expect(await world.getPod(world.namespace, name)).toMatchObject({ uid: second.uid });
   });
 
+  it('says no to the token of an account that was replaced', async () => {
+    const pod = await newPod();
+    const before = await world.accountUid();
+    // A yes is kept for ten seconds, so each is shown once.
+    const tokens = await Promise.all(Array.from({ length: 20 }, () => world.requestToken([OURS], pod)));
+    await world.recreateAccount();
+    expect(await world.accountUid()).not.toBe(before);
+    let reviewed = await review(await world.requestToken([OURS], pod));
+    expect(reviewed).toMatchObject({ authenticated: true, uid: await world.accountUid() });
+    // The API server sees it a moment later.
+    await waitFor(async () => {
+      const token = tokens.pop();
+      if (token === undefined) throw new Error('20 times yes');
+      reviewed = await review(token);
+      return !reviewed.authenticated;
+    });
+    expectNo(reviewed, `does not match claim (${before})`);
+  });
+
   it('shows a pod', async () => {
-    const pod = await newPod({ 'iddecorator.username': 'alice' });
+    const pod = await newPod({ annotations: { 'iddecorator.username': 'alice' }, podIp: '10.0.0.7' });
     expect(await world.getPod(world.namespace, name)).toEqual({
       namespace: world.namespace,
       name,
@@ -197,8 +251,14 @@ describe.each([
       serviceAccount: 'trainer',
       phase: 'Running',
       deletionTimestamp: undefined,
+      podIps: ['10.0.0.7'],
       annotations: { 'iddecorator.username': 'alice' },
     });
+  });
+
+  it('shows a pod that has no address yet', async () => {
+    await newPod();
+    expect(await world.getPod(world.namespace, name)).toMatchObject({ podIps: [] });
   });
 
   it.each([

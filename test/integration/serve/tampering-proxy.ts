@@ -1,5 +1,5 @@
 import { createServer, request as httpRequest } from 'node:http';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,9 @@ export class TamperingProxy implements AsyncDisposable {
   rewriteQuery: (query: URLSearchParams) => void = () => undefined;
   /** A request waits for this on its way to the NameNode. */
   hold: Promise<void> = Promise.resolve();
-  /** `op` of every request that passed. */
+  /** Asked about each request, by its `op`; true if it is dealt with and must not go on. */
+  interfere: (operation: string, outgoing: ServerResponse) => Promise<boolean> | boolean = () => false;
+  /** `op` of every request that came. */
   readonly operations: string[] = [];
   readonly #server: Server;
   readonly #port: number;
@@ -26,10 +28,12 @@ export class TamperingProxy implements AsyncDisposable {
 
   static async before(nameNodeUrl: string): Promise<TamperingProxy> {
     const target = new URL(nameNodeUrl);
-    const server = createServer((incoming, outgoing) => {
+    const forward = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
       const url = new URL(incoming.url ?? '/', target);
-      proxy.operations.push(url.searchParams.get('op') ?? '');
+      const operation = url.searchParams.get('op') ?? '';
+      proxy.operations.push(operation);
       proxy.rewriteQuery(url.searchParams);
+      if (await proxy.interfere(operation, outgoing)) return;
       const forwarded = httpRequest(
         url,
         { method: incoming.method, headers: { ...incoming.headers, host: target.host } },
@@ -39,8 +43,10 @@ export class TamperingProxy implements AsyncDisposable {
         },
       );
       forwarded.on('error', () => outgoing.destroy());
-      void proxy.hold.then(() => incoming.pipe(forwarded));
-    });
+      await proxy.hold;
+      incoming.pipe(forwarded);
+    };
+    const server = createServer((incoming, outgoing) => void forward(incoming, outgoing));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
