@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { redactText } from './redact.ts';
 
 const JWT = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJodW50ZXIyIn0.c2lnbmF0dXJl';
@@ -66,7 +66,7 @@ describe('redactText', () => {
     );
   });
 
-  const plain = fc.string({ unit: fc.constantFrom(...'abcsefjwt0189._:/@-'), maxLength: 400 });
+  const plain = fc.string({ unit: fc.constantFrom(...'abcsefjwt0189._:/@-'.split('')), maxLength: 400 });
 
   it('leaves plain texts as they are, as the patterns would', () => {
     fc.assert(

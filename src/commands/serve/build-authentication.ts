@@ -47,7 +47,15 @@ export interface AuthenticationParts {
 
 export interface BuildAuthenticationOptions {
   readonly config: Pick<ServeConfig, 'kubernetes' | 'limits' | 'identity'>;
-  readonly kubernetes: KubernetesApi;
+  readonly kubernetes: Pick<
+    KubernetesApi,
+    | 'reviewServiceAccountToken'
+    | 'getPod'
+    | 'readServiceAccountIssuer'
+    | 'createPodReflector'
+    | 'reviewAccess'
+    | 'checkReady'
+  >;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly clock: Clock;

@@ -22,7 +22,7 @@ export interface RevocationParts {
 
 export interface BuildRevocationsOptions {
   readonly config: Pick<ServeConfig, 'identity' | 'kubernetes'>;
-  readonly kubernetes: KubernetesApi;
+  readonly kubernetes: Pick<KubernetesApi, 'getConfigMap' | 'createConfigMap' | 'patchConfigMap'>;
   readonly files: Pick<ServeFiles, 'revocations'>;
   readonly metrics: Metrics;
   readonly logger: Logger;

@@ -1,0 +1,395 @@
+import { describe, expect, it } from '@jest/globals';
+import { FakeClock, settle } from '../../../test/fakes/fake-clock.ts';
+import { type FakePod, FakePodSource } from '../../../test/fakes/fake-pod-source.ts';
+import { FakeTokenIssuer, ISSUER, podClaims } from '../../../test/fakes/fake-token-issuer.ts';
+import type { AuthenticationResult } from '../../authentication/authentication-result.ts';
+import type { PodView, ServiceAccountTokenReview } from '../../authentication/kubernetes-access.ts';
+import { LIST_TOKENS } from '../../http-api/tokens-route.ts';
+import { createPodReflector } from '../../kubernetes/pod-reflector/pod-reflector.ts';
+import { silentLogger } from '../../observability/logger.ts';
+import { createMetrics } from '../../observability/metrics.ts';
+import { buildAuthentication, type BuildAuthenticationOptions } from './build-authentication.ts';
+
+const apiServer = new FakeTokenIssuer('ES256');
+const stranger = new FakeTokenIssuer('ES256');
+const HOUR_MS = 3_600_000;
+const ADDRESS = '10.0.0.7';
+const ACCOUNT_UID = '9a2f4b58-3a63-4c0e-b7a5-6d1f0c2e4b99';
+const POD: FakePod = {
+  name: 'job-1',
+  uid: '0a9c3e62-94e6-4a36-a6e1-2f8d5f7a7b10',
+  podIp: ADDRESS,
+  annotations: { stamp: 'alice', other: 'x' },
+};
+const LIVE_POD: PodView = {
+  namespace: 'team-a',
+  name: POD.name,
+  uid: POD.uid,
+  serviceAccount: 'trainer',
+  phase: 'Running',
+  deletionTimestamp: undefined,
+  podIps: [ADDRESS],
+  annotations: { stamp: 'alice' },
+};
+
+type KubernetesConfig = BuildAuthenticationOptions['config']['kubernetes'];
+
+function setUp(change: Partial<KubernetesConfig> = {}) {
+  const clock = new FakeClock();
+  const metrics = createMetrics({ version: '0', processMetrics: false });
+  const source = new FakePodSource();
+  source.put(POD);
+  /** What the API server was asked, in order. */
+  const asked: string[] = [];
+  let review = (): Promise<ServiceAccountTokenReview> =>
+    Promise.resolve({
+      authenticated: true,
+      audiences: ['ours', 'operators'],
+      username: 'system:serviceaccount:team-a:trainer',
+      uid: ACCOUNT_UID,
+      groups: ['g'],
+      extra: {
+        'authentication.kubernetes.io/pod-name': [POD.name],
+        'authentication.kubernetes.io/pod-uid': [POD.uid],
+      },
+    });
+  let readIssuer = () => Promise.resolve({ issuer: ISSUER, keys: [apiServer.jwk] });
+  let livePod = (): Promise<PodView | undefined> => Promise.resolve(LIVE_POD);
+  const parts = buildAuthentication({
+    config: {
+      kubernetes: {
+        kubeconfig: undefined,
+        context: undefined,
+        audience: 'ours',
+        adminAudience: 'operators',
+        issuers: [],
+        maxTokenLifetimeMs: HOUR_MS,
+        podSelector: undefined,
+        checkSourceAddress: true,
+        ...change,
+      },
+      limits: {
+        hadoopCallTimeoutMs: 1,
+        kerberosStepTimeoutMs: 1,
+        kubernetesCallTimeoutMs: 10_000,
+        requestsPerNamespace: 1,
+      },
+      identity: {
+        annotation: 'stamp',
+        userPattern: 'u',
+        denyUsers: [],
+        rulesFile: undefined,
+        revocationsFile: undefined,
+        revocationsConfigMap: { namespace: undefined, name: 'r' },
+      },
+    },
+    kubernetes: {
+      reviewServiceAccountToken: (_token, audiences) => {
+        asked.push(`review for ${audiences.join()}`);
+        return review();
+      },
+      getPod: (namespace, name) => {
+        asked.push(`get ${namespace}/${name}`);
+        return livePod();
+      },
+      readServiceAccountIssuer: () => {
+        asked.push('keys');
+        return readIssuer();
+      },
+      createPodReflector: ({ labelSelector = 'all', ...options }) => {
+        asked.push(`reflect ${labelSelector}`);
+        return createPodReflector({ ...options, source });
+      },
+      reviewAccess: (user, access) => {
+        asked.push(`may ${user.username} ${access.verb} ${access.resource}.${access.group}`);
+        return Promise.resolve({ allowed: true });
+      },
+      checkReady: () => {
+        asked.push('ready?');
+        return Promise.resolve();
+      },
+    },
+    metrics,
+    logger: silentLogger,
+    clock,
+    random: () => 0,
+  });
+  const ask = async (
+    claims: Record<string, unknown> = {},
+    {
+      issuer = apiServer,
+      sourceAddress = ADDRESS,
+      ...options
+    }: {
+      issuer?: FakeTokenIssuer;
+      sourceAddress?: string;
+      admitNamespace?: (namespace: string) => boolean;
+    } = {},
+  ) => {
+    const compact = await issuer.sign({ ...podClaims(clock.now(), 'ours'), ...claims });
+    return await parts.authenticatePod({ authorization: [`Bearer ${compact}`], sourceAddress }, options);
+  };
+  return {
+    ...parts,
+    clock,
+    source,
+    ask,
+    /** Since the last call. */
+    asked: () => asked.splice(0),
+    answerReviews: (answer: typeof review) => {
+      review = answer;
+    },
+    failKeys: () => {
+      readIssuer = () => Promise.reject(new Error('no keys'));
+    },
+    answerGets: (answer: typeof livePod) => {
+      livePod = answer;
+    },
+    started: async () => {
+      parts.start();
+      await settle();
+      await parts.dependencies[1]?.check(new AbortController().signal);
+      asked.splice(0);
+    },
+    shown: async (name: string): Promise<string[]> =>
+      (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(`kerbridge_${name}`)),
+  };
+}
+
+/** What could not be asked, of each call, in order of the name. */
+const dependenciesOf = async (calls: readonly Promise<AuthenticationResult>[]): Promise<string[]> =>
+  (await Promise.all(calls)).map((result) => ('dependency' in result ? result.dependency : '')).toSorted();
+
+/** Signatures are verified on other threads, which are ready when they are. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 20_000 && !(await condition()); turn += 1) await settle();
+  expect(await condition()).toBe(true);
+}
+
+describe('buildAuthentication', () => {
+  it.each([
+    ['from elsewhere [source-address]', {}, { sourceAddress: '10.0.0.8' }, 'source-address-differs'],
+    ['for another audience [jwt-audience]', { aud: ['theirs'] }, {}, 'jwt-audience-differs'],
+    ['of another issuer [jwt-issuer]', { iss: 'https://else' }, {}, 'jwt-issuer-differs'],
+  ])('refuses a token %s', async (_name, claims, options, reason) => {
+    const { ask, started, stop } = setUp();
+    await started();
+    expect(await ask(claims, options)).toMatchObject({ outcome: 'refused', reason });
+    await stop();
+  });
+
+  it('refuses a token that lives longer than the configuration allows [jwt-lifetime]', async () => {
+    const { ask, started, stop } = setUp({ maxTokenLifetimeMs: HOUR_MS - 1_000 });
+    await started();
+    expect(await ask()).toMatchObject({ outcome: 'refused', reason: 'jwt-lifetime-too-long' });
+    await stop();
+  });
+
+  it('lets 20 tokens with keys that nobody published go on, and five a second after that [unknown-key-limit]', async () => {
+    const { ask, clock, started, stop, asked } = setUp();
+    await started();
+    const askAll = async (count: number) => {
+      const results: unknown[] = [];
+      for (let n = 0; n < count; n += 1) results.push(await ask({ jti: `${n}` }, { issuer: stranger }));
+      return results.filter(
+        (result) => (result as { dependency?: string }).dependency === 'unknown-signing-keys',
+      ).length;
+    };
+    expect(await askAll(25)).toBe(5);
+    await clock.advance(1_000);
+    expect(await askAll(25)).toBe(20);
+    expect(asked().filter((what) => what.startsWith('review'))).toHaveLength(25);
+    await stop();
+  });
+
+  it('asks the namespace for a place [namespace-admitted]', async () => {
+    const { ask, started, stop, asked } = setUp();
+    await started();
+    const admitted: string[] = [];
+    const admitNamespace = (namespace: string) => {
+      admitted.push(namespace);
+      return false;
+    };
+    expect(await ask({}, { admitNamespace })).toMatchObject({ outcome: 'limited', namespace: 'team-a' });
+    expect(admitted).toEqual(['team-a']);
+    expect(asked()).toEqual([]);
+    await stop();
+  });
+
+  it('counts reviews that it does not begin: 16 run, 1,000 wait', async () => {
+    const { authenticatePod, clock, failKeys, started, stop, answerReviews, shown } = setUp();
+    // Without keys every token goes on, so they need not be signed.
+    failKeys();
+    await started();
+    const { promise, reject } = Promise.withResolvers<ServiceAccountTokenReview>();
+    answerReviews(() => promise);
+    const [header, payload] = (await apiServer.sign(podClaims(clock.now(), 'ours'))).split('.');
+    const calls = Array.from({ length: 1_018 }, (_, n) => {
+      const signature = Buffer.from(`signature ${n}`).toString('base64url');
+      const authorization = [`Bearer ${header}.${payload}.${signature}`];
+      return authenticatePod({ authorization, sourceAddress: ADDRESS });
+    });
+    await until(async () => (await shown('queue_rejected'))[0]?.endsWith(' 2') === true);
+    expect(await shown('queue_')).toEqual([
+      'kerbridge_queue_running{queue="token-review"} 16',
+      'kerbridge_queue_running{queue="pod"} 0',
+      'kerbridge_queue_waiting{queue="token-review"} 1000',
+      'kerbridge_queue_waiting{queue="pod"} 0',
+      'kerbridge_queue_rejected_total{queue="token-review",reason="full"} 2',
+    ]);
+    reject(new Error('down'));
+    expect(await dependenciesOf(calls)).toEqual([
+      ...Array.from({ length: 1_016 }, () => 'kubernetes-api'),
+      'kubernetes-api-queue',
+      'kubernetes-api-queue',
+    ]);
+    await stop();
+  });
+
+  it('counts live looks at pods that it does not begin: 8 run, for half of the time', async () => {
+    const { ask, started, stop, answerGets, source, clock, shown } = setUp();
+    source.delete(POD);
+    await started();
+    const { promise, reject } = Promise.withResolvers<PodView>();
+    answerGets(() => promise);
+    const calls = Array.from({ length: 9 }, () => ask());
+    const waiting = 'queue_waiting{queue="pod"}';
+    await until(async () => (await shown(waiting))[0] === `kerbridge_${waiting} 1`);
+    await clock.advance(5_000);
+    expect(await shown('queue_rejected_total')).toEqual([
+      'kerbridge_queue_rejected_total{queue="pod",reason="timed-out"} 1',
+    ]);
+    reject(new Error('down'));
+    expect(await dependenciesOf(calls)).toEqual([
+      ...Array.from({ length: 8 }, () => 'kubernetes-api'),
+      'kubernetes-api-queue',
+    ]);
+    await stop();
+  });
+
+  it('asks the API server once about a token, and nothing about a pod that the reflector holds', async () => {
+    const { clock, authenticatePod, started, stop, asked, shown } = setUp();
+    await started();
+    const compact = await apiServer.sign(podClaims(clock.now(), 'ours'));
+    const caller = { authorization: [`Bearer ${compact}`], sourceAddress: ADDRESS };
+    const first = await authenticatePod(caller);
+    expect(first).toMatchObject({
+      outcome: 'authenticated',
+      pod: { name: 'job-1', annotations: { stamp: 'alice' } },
+    });
+    expect(await authenticatePod(caller)).toEqual(first);
+    expect(asked()).toEqual(['review for ours']);
+    expect(await shown('token_review_cache')).toEqual([
+      'kerbridge_token_review_cache_requests_total{result="miss"} 1',
+      'kerbridge_token_review_cache_requests_total{result="hit"} 1',
+    ]);
+    expect(await shown('token_reviews_total')).toEqual([
+      'kerbridge_token_reviews_total{outcome="authenticated"} 1',
+    ]);
+    expect(await shown('pod_lookups')).toEqual([
+      'kerbridge_pod_lookups_total{source="reflector",result="found"} 2',
+    ]);
+    await stop();
+  });
+
+  it('forgets what the API server said about a pod that goes', async () => {
+    const { clock, authenticatePod, source, started, stop, asked } = setUp();
+    await started();
+    const compact = await apiServer.sign(podClaims(clock.now(), 'ours'));
+    const caller = { authorization: [`Bearer ${compact}`], sourceAddress: ADDRESS };
+    await authenticatePod(caller);
+    source.delete(POD);
+    await settle();
+    await authenticatePod(caller);
+    expect(asked()).toEqual(['review for ours', 'review for ours', 'get team-a/job-1']);
+    await stop();
+  });
+
+  it('asks for the pod itself when the API server calls its token invalidated', async () => {
+    const { ask, started, stop, asked, answerReviews, answerGets } = setUp();
+    await started();
+    answerReviews(() =>
+      Promise.resolve({ authenticated: false, error: 'service account token has been invalidated' }),
+    );
+    answerGets(() => Promise.reject(new Error('no storage')));
+    expect(await ask()).toMatchObject({ outcome: 'could-not-check', dependency: 'kubernetes-api' });
+    expect(asked()).toEqual(['review for ours', 'get team-a/job-1']);
+    await stop();
+  });
+
+  it('takes other issuers, and callers from anywhere, where the configuration says so', async () => {
+    const { ask, started, stop } = setUp({ issuers: ['https://else'], checkSourceAddress: false });
+    await started();
+    const result = await ask({ iss: 'https://else' }, { sourceAddress: '10.0.0.8' });
+    expect(result.outcome).toBe('authenticated');
+    await stop();
+  });
+
+  it('asks about operators with their own audience and the right to list tokens', async () => {
+    const { authenticateOperator, asked } = setUp();
+    asked();
+    expect(await authenticateOperator([`Bearer ${'a'.repeat(40)}`])).toEqual({
+      outcome: 'authorized',
+      operator: 'system:serviceaccount:team-a:trainer',
+    });
+    const { verb, resource, group } = LIST_TOKENS;
+    expect(asked()).toEqual([
+      'review for operators',
+      `may system:serviceaccount:team-a:trainer ${verb} ${resource}.${group}`,
+    ]);
+  });
+
+  it('is ready when the API server is, and has been ready once the pods are known', async () => {
+    const { dependencies, start, stop, asked } = setUp();
+    expect(dependencies.map(({ name, required }) => [name, required])).toEqual([
+      ['kubernetes', 'always'],
+      ['kubernetes/pods', 'until-first-success'],
+    ]);
+    asked();
+    await dependencies[0]?.check(new AbortController().signal);
+    expect(asked()).toEqual(['ready?']);
+    const seen: string[] = [];
+    const synced = (async () => {
+      await dependencies[1]?.check(new AbortController().signal);
+      seen.push('synced');
+    })();
+    await settle();
+    expect(seen).toEqual([]);
+    start();
+    await synced;
+    await stop();
+  });
+
+  it('reads nothing before it is started, and shows what it then knows', async () => {
+    const { start, stop, asked, source, shown, clock } = setUp({ podSelector: 'kerbridge=yes' });
+    await settle();
+    expect(asked()).toEqual(['reflect kerbridge=yes']);
+    expect(source.calls).toEqual([]);
+    const gauges = async () => [
+      ...(await shown('signing_keys ')),
+      ...(await shown('pod_reflector_pods ')),
+      ...(await shown('pod_reflector_synced ')),
+      ...(await shown('pod_reflector_last_heard_timestamp_seconds ')),
+    ];
+    expect(await gauges()).toEqual([
+      'kerbridge_signing_keys 0',
+      'kerbridge_pod_reflector_pods 0',
+      'kerbridge_pod_reflector_synced 0',
+    ]);
+    start();
+    await until(async () => (await gauges()).includes('kerbridge_signing_keys 1'));
+    expect(asked()).toEqual(['keys']);
+    expect(await gauges()).toEqual([
+      'kerbridge_signing_keys 1',
+      'kerbridge_pod_reflector_pods 1',
+      'kerbridge_pod_reflector_synced 1',
+      `kerbridge_pod_reflector_last_heard_timestamp_seconds ${clock.now() / 1000}`,
+    ]);
+    await stop();
+    expect(clock.sleeping).toBe(0);
+  });
+
+  it('reflects all pods unless a selector is configured', () => {
+    expect(setUp().asked()).toEqual(['reflect all']);
+  });
+});
