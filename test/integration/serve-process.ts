@@ -63,7 +63,7 @@ export async function startServe(options: ServeOptions): Promise<ServeProcess> {
   child.stderr.on('data', (chunk: Buffer) => (audit += chunk.toString()));
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   const serve: ServeProcess = {
-    url: `http://127.0.0.1:${port}`,
+    url: `${Object.hasOwn(options.config.listen ?? {}, 'tls') ? 'https' : 'http'}://127.0.0.1:${port}`,
     adminUrl,
     pid: child.pid ?? -1,
     logLines: () => parseLines(output),

@@ -1,3 +1,8 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { request as secureRequest } from 'node:https';
+import { buffer } from 'node:stream/consumers';
 import { readStack } from '../../stack/stack.ts';
 import type { Stack } from '../../stack/stack.ts';
 import { temporaryFolder } from '../hadoop/hdfs-token-service.ts';
@@ -53,7 +58,7 @@ export class ServeWorld implements AsyncDisposable {
   }
 
   async serve(
-    change: Record<string, unknown> = {},
+    { identity, ...change }: Readonly<Record<string, unknown>> & { readonly identity?: object } = {},
     { untilReady = true }: { untilReady?: boolean } = {},
   ): Promise<ServeProcess> {
     const serve = await startServe({
@@ -63,6 +68,8 @@ export class ServeWorld implements AsyncDisposable {
         kubernetes: { kubeconfig: this.kubeconfig, audience: AUDIENCE },
         log: { level: 'debug' },
         clusters: [this.cluster()],
+        // Of its own: other tests on the same servers revoke too.
+        identity: { revocationsConfigMap: { namespace: this.namespace.name }, ...identity },
         ...change,
       },
     });
@@ -76,12 +83,12 @@ export class ServeWorld implements AsyncDisposable {
     return namespace;
   }
 
-  /** A new pod and the token that its projected volume would hold. */
+  /** A new pod, at the address that our requests come from, and the token that its projected volume would hold. */
   async pod(
     options: PodOptions,
     { namespace = this.namespace, audience = AUDIENCE } = {},
   ): Promise<{ pod: TestPod; serviceAccountToken: string }> {
-    const pod = await namespace.createPod(options);
+    const pod = await namespace.createPod({ podIp: '127.0.0.1', ...options });
     const serviceAccountToken = (await namespace.requestToken([audience], { pod })).reveal();
     this.shown.push(serviceAccountToken);
     return { pod, serviceAccountToken };
@@ -90,6 +97,18 @@ export class ServeWorld implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const dispose of this.#disposals.toReversed()) await dispose();
   }
+}
+
+/** One request, exactly as it is described. */
+export interface ExactRequest {
+  /** Default: `/v1/credentials`. */
+  readonly path?: string;
+  /** Each a line of its own, in this order, the same name twice if it is there twice. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** IP address to call from; default: what the system takes. */
+  readonly from?: string;
+  /** PEM, for a server with TLS and a certificate for localhost. */
+  readonly ca?: string;
 }
 
 export interface Answer {
@@ -117,11 +136,34 @@ export async function askCredentials(
     },
     signal: AbortSignal.timeout(100_000),
   });
-  const bytes = Buffer.from(await response.arrayBuffer());
-  const isJson = response.headers.get('content-type')?.includes('json') === true;
+  return toAnswer(response.status, response.headers, Buffer.from(await response.arrayBuffer()));
+}
+
+/** Like {@link askCredentials}, with what `fetch` would not send: several lines of a name, another source address. */
+export async function askExactly(
+  serve: Pick<ServeProcess, 'url'>,
+  { path = '/v1/credentials', headers, from, ca }: ExactRequest,
+): Promise<Answer> {
+  const url = new URL(path, serve.url);
+  const sent = (ca === undefined ? request : secureRequest)(url, {
+    ...(ca === undefined ? {} : { ca, servername: 'localhost' }),
+    agent: false,
+    headers: [['Host', url.host], ['Connection', 'close'], ...headers].flat(),
+    ...(from === undefined ? {} : { localAddress: from }),
+  }).end();
+  const [reply] = (await once(sent, 'response')) as [IncomingMessage];
+  const received = new Headers();
+  for (const [name, values = []] of Object.entries(reply.headersDistinct)) {
+    for (const value of values) received.append(name, value);
+  }
+  return toAnswer(reply.statusCode ?? 0, received, await buffer(reply));
+}
+
+function toAnswer(status: number, headers: Headers, bytes: Buffer): Answer {
+  const isJson = headers.get('content-type')?.includes('json') === true;
   return {
-    status: response.status,
-    headers: response.headers,
+    status,
+    headers,
     bytes,
     json: isJson ? (JSON.parse(bytes.toString()) as Record<string, unknown>) : {},
   };
