@@ -1,10 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import {
+  type AuthenticateOperatorOptions,
   createOperatorAuthenticator,
   type OperatorAuthenticatorOptions,
   type ResourceAccess,
 } from './authenticate-operator.ts';
 import { KubernetesQueueError, type ServiceAccountTokenReview } from './kubernetes-access.ts';
+import type { AnyTokenClaims, TokenFilterResult, UnprovenReason } from './token-claims.ts';
 
 const AUDIENCE = 'kerbridge-admin';
 const ACCESS: ResourceAccess = { group: 'kerbridge.dev', resource: 'tokens', verb: 'list' };
@@ -17,13 +19,20 @@ const YES = {
   groups: ['system:serviceaccounts'],
   extra: { 'authentication.kubernetes.io/credential-id': ['JTI=1'] },
 } as const;
+const CLAIMS: AnyTokenClaims = { issuer: 'i', subject: 's', issuedAt: 0, expiresAt: 1 };
 
 function setUp(
   review: ServiceAccountTokenReview = YES,
   overrides: Partial<OperatorAuthenticatorOptions> = {},
 ) {
   const asked: unknown[] = [];
+  let filtered: TokenFilterResult<AnyTokenClaims> = { outcome: 'verified', claims: CLAIMS };
   const authenticate = createOperatorAuthenticator({
+    filterServiceAccountToken: async (serviceAccountToken) => {
+      expect(serviceAccountToken.reveal()).toBe(BEARER);
+      return await Promise.resolve(filtered);
+    },
+    unprovenTokens: { take: () => true },
     reviewServiceAccountToken: async (serviceAccountToken, audiences) => {
       asked.push(['review', serviceAccountToken.reveal(), audiences]);
       return await Promise.resolve(review);
@@ -36,7 +45,14 @@ function setUp(
     access: ACCESS,
     ...overrides,
   });
-  return { asked, ask: () => authenticate([`Bearer ${BEARER}`]), authenticate };
+  return {
+    asked,
+    ask: (options: AuthenticateOperatorOptions = {}) => authenticate([`Bearer ${BEARER}`], options),
+    authenticate,
+    filterSays: (result: typeof filtered) => {
+      filtered = result;
+    },
+  };
 }
 
 describe('createOperatorAuthenticator', () => {
@@ -44,6 +60,45 @@ describe('createOperatorAuthenticator', () => {
     const { asked, authenticate } = setUp();
     expect(await authenticate([])).toMatchObject({ outcome: 'not-authenticated' });
     expect(asked).toEqual([]);
+  });
+
+  it.each([{}, { detail: 'the token names the audience "kerbridge"' }])(
+    'asks nobody about a token that the filter refuses, %j [operator-token-filter]',
+    async (detail) => {
+      const { asked, ask, filterSays } = setUp();
+      filterSays({ outcome: 'refused', reason: 'jwt-audience-differs', ...detail });
+      expect(await ask({ admitCheck: () => false })).toEqual({
+        outcome: 'not-authenticated',
+        reason: 'jwt-audience-differs',
+        ...detail,
+      });
+      expect(asked).toEqual([]);
+    },
+  );
+
+  it.each<UnprovenReason>(['unknown-key', 'keys-unavailable'])(
+    'asks nobody about a token that is unproven (%s) when there were too many [operator-unproven-token-limit]',
+    async (why) => {
+      const { asked, ask, filterSays } = setUp(YES, { unprovenTokens: { take: () => false } });
+      expect((await ask()).outcome).toBe('authorized');
+      filterSays({ outcome: 'unproven', why, claims: CLAIMS });
+      asked.splice(0);
+      expect(await ask()).toEqual({ outcome: 'could-not-check', dependency: 'unknown-signing-keys' });
+      expect(asked).toEqual([]);
+    },
+  );
+
+  it('leaves other tokens that are unproven to the API server', async () => {
+    const { ask, filterSays } = setUp();
+    filterSays({ outcome: 'unproven', why: 'unknown-key', claims: CLAIMS });
+    expect(await ask()).toEqual({ outcome: 'authorized', operator: YES.username });
+  });
+
+  it('asks nobody when as many are being checked as may [operator-authentications-limit]', async () => {
+    const { asked, ask } = setUp();
+    expect(await ask({ admitCheck: () => false })).toEqual({ outcome: 'overloaded' });
+    expect(asked).toEqual([]);
+    expect((await ask({ admitCheck: () => true })).outcome).toBe('authorized');
   });
 
   it('refuses whom the API server refuses [operator-token-accepted]', async () => {

@@ -1,9 +1,11 @@
+import type { TokenRefusal } from './authentication-result.ts';
 import { parseBearerToken } from './bearer-token.ts';
 import {
   KubernetesQueueError,
   type ReviewServiceAccountToken,
   type ServiceAccountTokenReview,
 } from './kubernetes-access.ts';
+import type { AnyTokenClaims, FilterServiceAccountToken } from './token-claims.ts';
 
 /** Who a TokenReview says somebody is, whole: a decision about access may depend on any of it. */
 export type ReviewedUser = Pick<
@@ -32,6 +34,8 @@ export type OperatorAuthenticationRefusal =
   | 'no-bearer-token'
   | 'several-authorization-headers'
   | 'bearer-token-malformed'
+  // What the token itself shows, seen before anybody is asked.
+  | TokenRefusal
   | 'service-account-token-invalid'
   | 'audience-not-returned';
 
@@ -46,9 +50,20 @@ export type OperatorResult =
   | { readonly outcome: 'not-authorized'; readonly operator: string; readonly detail: string }
   | {
       readonly outcome: 'could-not-check';
-      readonly dependency: 'kubernetes-api' | 'kubernetes-api-queue';
-      readonly cause: unknown;
-    };
+      readonly dependency: 'kubernetes-api' | 'kubernetes-api-queue' | 'unknown-signing-keys';
+      readonly cause?: unknown;
+    }
+  /** As many operators are being checked as may. */
+  | { readonly outcome: 'overloaded' };
+
+export interface AuthenticateOperatorOptions {
+  readonly signal?: AbortSignal;
+  /**
+   * Asked before the API server is: false gives `overloaded`. Whoever answers true keeps the place until the
+   * authentication has settled.
+   */
+  readonly admitCheck?: () => boolean;
+}
 
 /**
  * `authorization`: every `Authorization` header line of the request, as received. Rejects only with the reason of an
@@ -56,10 +71,13 @@ export type OperatorResult =
  */
 export type AuthenticateOperator = (
   authorization: readonly string[],
-  options?: { readonly signal?: AbortSignal },
+  options?: AuthenticateOperatorOptions,
 ) => Promise<OperatorResult>;
 
 export interface OperatorAuthenticatorOptions {
+  readonly filterServiceAccountToken: FilterServiceAccountToken<AnyTokenClaims>;
+  /** How many tokens whose signature can't be checked here may go on to the API server. */
+  readonly unprovenTokens: { take(): boolean };
   readonly reviewServiceAccountToken: ReviewServiceAccountToken;
   readonly reviewAccess: ReviewAccess;
   /** Another one than that of pods: what a pod shows us for its credentials must not open this door. */
@@ -68,18 +86,29 @@ export interface OperatorAuthenticatorOptions {
 }
 
 /**
- * Finds out whether the caller may ask what only operators may: the API server says who it is (TokenReview with our
+ * Finds out whether the caller may ask what only operators may: after a look at the token itself, the API server says who it is (TokenReview with our
  * audience) and whether RBAC, or whatever authorizes there, gives that user the right (SubjectAccessReview).
  */
 export function createOperatorAuthenticator(options: OperatorAuthenticatorOptions): AuthenticateOperator {
-  const { reviewServiceAccountToken, reviewAccess, audience, access } = options;
+  const { filterServiceAccountToken, unprovenTokens, reviewServiceAccountToken, reviewAccess } = options;
+  const { audience, access } = options;
   if (audience === '') throw new RangeError('audience is empty: the API server would take its own');
 
-  return async (authorization, { signal } = {}) => {
+  return async (authorization, { signal, admitCheck } = {}) => {
     const callOptions = signal === undefined ? {} : { signal };
     const bearer = parseBearerToken(authorization);
     // check: operator-bearer-token
     if (bearer.outcome === 'refused') return { outcome: 'not-authenticated', reason: bearer.reason };
+
+    const filtered = await filterServiceAccountToken(bearer.serviceAccountToken, callOptions);
+    // Anybody can send garbage: it must cost the API server nothing, nor operators their places.
+    // check: operator-token-filter
+    if (filtered.outcome === 'refused') return notAuthenticated(filtered.reason, filtered.detail);
+    // check: operator-unproven-token-limit
+    if (filtered.outcome === 'unproven' && !unprovenTokens.take())
+      return { outcome: 'could-not-check', dependency: 'unknown-signing-keys' };
+    // check: operator-authentications-limit
+    if (admitCheck?.() === false) return { outcome: 'overloaded' };
 
     try {
       const review = await reviewServiceAccountToken(bearer.serviceAccountToken, [audience], callOptions);
@@ -105,6 +134,6 @@ export function createOperatorAuthenticator(options: OperatorAuthenticatorOption
   };
 }
 
-function notAuthenticated(reason: OperatorAuthenticationRefusal, detail: string): OperatorResult {
-  return { outcome: 'not-authenticated', reason, detail };
+function notAuthenticated(reason: OperatorAuthenticationRefusal, detail: string | undefined): OperatorResult {
+  return { outcome: 'not-authenticated', reason, ...(detail === undefined ? {} : { detail }) };
 }

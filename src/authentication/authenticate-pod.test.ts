@@ -8,11 +8,13 @@ import {
   type RecallReview,
 } from './authenticate-pod.ts';
 import { KubernetesQueueError, type PodView } from './kubernetes-access.ts';
-import type { TokenClaims, TokenFilterResult } from './token-claims.ts';
+import type { TokenClaims, TokenFilterResult, UnprovenReason } from './token-claims.ts';
 
 const AUDIENCE = 'kerbridge';
 const ACCOUNT = { namespace: 'team-a', serviceAccount: 'trainer' };
 const ADDRESS = '10.0.0.7';
+const PLENTY = { take: () => true };
+const NONE = { take: () => false };
 
 /** A chain whose parts all say yes, with changes. */
 function setUp(
@@ -35,7 +37,7 @@ function setUp(
     lookUpPod: (namespace, name) => reflected.get(`${namespace}/${name}`),
     getPod: api.getPod,
     audience: AUDIENCE,
-    unknownKeys: { take: () => true },
+    unprovenTokens: { 'unknown-key': PLENTY, 'keys-unavailable': PLENTY },
     checkSourceAddress: true,
     clock,
     ...change,
@@ -74,42 +76,72 @@ describe('createPodAuthenticator', () => {
     expect(api.calls).toEqual([]);
   });
 
-  it('asks nobody about a token with an unknown key when there were too many [unknown-key-limit]', async () => {
-    const { authenticate, api, serviceAccountToken } = setUp(
-      { unknownKeys: { take: () => false } },
-      (claims) => ({ outcome: 'unproven', why: 'unknown-key', claims }),
-    );
-    expect(await authenticate(from(serviceAccountToken))).toEqual({
-      outcome: 'could-not-check',
-      dependency: 'unknown-signing-keys',
-    });
-    expect(api.calls).toEqual([]);
-  });
-
-  it.each(['unknown-key', 'keys-unavailable'] as const)(
-    'leaves a token that is unproven (%s) to the API server, and its namespace uncounted',
+  it.each<UnprovenReason>(['unknown-key', 'keys-unavailable'])(
+    'asks nobody about a token that is unproven (%s) when there were too many [unproven-token-limit]',
     async (why) => {
-      const { authenticate, serviceAccountToken } = setUp({}, (claims) => ({
-        outcome: 'unproven',
-        why,
-        claims,
-      }));
-      const counted: string[] = [];
-      const admitNamespace = (namespace: string) => counted.push(namespace) > 0;
-      expect((await authenticate(from(serviceAccountToken), { admitNamespace })).outcome).toBe(
-        'authenticated',
+      const { authenticate, api, serviceAccountToken } = setUp(
+        { unprovenTokens: { 'unknown-key': PLENTY, 'keys-unavailable': PLENTY, [why]: NONE } },
+        (claims) => ({ outcome: 'unproven', why, claims }),
       );
-      expect(counted).toEqual([]);
+      expect(await authenticate(from(serviceAccountToken))).toEqual({
+        outcome: 'could-not-check',
+        dependency: 'unknown-signing-keys',
+      });
+      expect(api.calls).toEqual([]);
     },
   );
 
-  it('does not count a token as one of an unknown key when there are no keys to know', async () => {
-    const { authenticate, serviceAccountToken } = setUp({ unknownKeys: { take: () => false } }, (claims) => ({
+  it.each<UnprovenReason>(['unknown-key', 'keys-unavailable'])(
+    'leaves a token that is unproven (%s) to the API server, and only then asks for a place of the namespace [namespace-admitted-late]',
+    async (why) => {
+      const { authenticate, api, serviceAccountToken } = setUp(
+        { unprovenTokens: { 'unknown-key': NONE, 'keys-unavailable': NONE, [why]: PLENTY } },
+        (claims) => ({ outcome: 'unproven', why, claims }),
+      );
+      const asked: string[] = [];
+      const admitNamespace = (namespace: string) => asked.push(namespace, ...api.calls) > 0;
+      expect((await authenticate(from(serviceAccountToken), { admitNamespace })).outcome).toBe(
+        'authenticated',
+      );
+      expect(asked).toEqual(['team-a', 'review for kerbridge']);
+    },
+  );
+
+  it('holds the limit of a namespace also for a token that is unproven [namespace-admitted-late]', async () => {
+    const { authenticate, api, serviceAccountToken } = setUp({}, (claims) => ({
       outcome: 'unproven',
       why: 'keys-unavailable',
       claims,
     }));
-    expect((await authenticate(from(serviceAccountToken))).outcome).toBe('authenticated');
+    expect(await authenticate(from(serviceAccountToken), { admitNamespace: () => false })).toEqual({
+      outcome: 'limited',
+      limit: 'namespace',
+      namespace: 'team-a',
+    });
+    expect(api.calls).toEqual(['review for kerbridge']);
+  });
+
+  it('takes no place of a namespace for an unproven token that the API server refuses [review-authenticated]', async () => {
+    const { authenticate, api, pod, serviceAccountToken } = setUp({}, (claims) => ({
+      outcome: 'unproven',
+      why: 'keys-unavailable',
+      claims,
+    }));
+    api.deletePod(pod);
+    const asked: string[] = [];
+    await authenticate(from(serviceAccountToken), {
+      admitNamespace: (namespace) => asked.push(namespace) > 0,
+    });
+    expect(asked).toEqual([]);
+  });
+
+  it('asks nobody when as many are being checked as may [authentications-limit]', async () => {
+    const { authenticate, api, serviceAccountToken } = setUp();
+    expect(await authenticate(from(serviceAccountToken), { admitCheck: () => false })).toEqual({
+      outcome: 'limited',
+      limit: 'authentications',
+    });
+    expect(api.calls).toEqual([]);
   });
 
   it('asks nobody when the namespace has its limit [namespace-admitted]', async () => {
@@ -126,7 +158,7 @@ describe('createPodAuthenticator', () => {
     expect(api.calls).toEqual([]);
   });
 
-  it('neither filters nor reviews again what the API server said yes to a moment ago, but judges the pod [pod-finished]', async () => {
+  it('neither filters nor reviews again what the API server said yes to a moment ago, but judges the pod [pod-finished] [namespace-admitted]', async () => {
     let recalled: ReturnType<RecallReview>;
     const never = () => Promise.reject(new Error('asked'));
     const { api, authenticate, pod, serviceAccountToken } = setUp({
@@ -143,6 +175,28 @@ describe('createPodAuthenticator', () => {
     expect(counted).toEqual(['team-a']);
     api.setPhase(pod, 'Succeeded');
     expect(await authenticate(from(serviceAccountToken))).toEqual(refused('pod-finished'));
+  });
+
+  it('asks whether one more may be checked only where something has to be asked [authentications-limit-live]', async () => {
+    let recalled: ReturnType<RecallReview>;
+    const set = setUp({
+      recallReview: () => recalled,
+      unprovenTokens: { 'unknown-key': NONE, 'keys-unavailable': NONE },
+    });
+    const claims = set.api.claimsOf(set.serviceAccountToken);
+    if (claims === undefined) throw new Error('no claims');
+    recalled = {
+      claims,
+      review: await set.api.reviewServiceAccountToken(set.serviceAccountToken, [AUDIENCE]),
+    };
+    set.api.calls.splice(0);
+    const ask = () => set.authenticate(from(set.serviceAccountToken), { admitCheck: () => false });
+    expect(await ask()).toEqual({ outcome: 'limited', limit: 'authentications' });
+    set.reflect({ ...set.pod, uid: 'of-the-one-before' });
+    expect(await ask()).toEqual({ outcome: 'limited', limit: 'authentications' });
+    set.reflect(set.pod);
+    expect((await ask()).outcome).toBe('authenticated');
+    expect(set.api.calls).toEqual([]);
   });
 
   it("gives the API server's no [review-authenticated]", async () => {

@@ -2,7 +2,7 @@ import type { Secret } from '../observability/secret.ts';
 import type { Clock } from '../time/clock.ts';
 import type { AuthenticatePod, AuthenticationResult } from './authentication-result.ts';
 import { parseBearerToken } from './bearer-token.ts';
-import { type BoundPodClaim, readBoundPodClaim } from './bound-pod-claim.ts';
+import { readBoundPodClaim } from './bound-pod-claim.ts';
 import { judgePod } from './judge-pod.ts';
 import {
   type GetPod,
@@ -11,7 +11,12 @@ import {
   type PodView,
   type ServiceAccountTokenReview,
 } from './kubernetes-access.ts';
-import type { FilterServiceAccountToken, TokenClaims, TokenFilterResult } from './token-claims.ts';
+import type {
+  FilterServiceAccountToken,
+  TokenClaims,
+  TokenFilterResult,
+  UnprovenReason,
+} from './token-claims.ts';
 
 /** The API server's word on a token whose claims we have read, from the cache or fresh. See `createReviewCache`. */
 export type ReviewBoundToken = (
@@ -33,8 +38,8 @@ export interface PodAuthenticatorOptions {
   readonly getPod: GetPod;
   /** Ours. A token for any other audience was meant for somebody else, who could replay it here. */
   readonly audience: string;
-  /** How many tokens with a key that nobody published may go on to the API server. */
-  readonly unknownKeys: { take(): boolean };
+  /** How many tokens whose signature can't be checked here may go on to the API server, by why it can't. */
+  readonly unprovenTokens: Readonly<Record<UnprovenReason, { take(): boolean }>>;
   /** Compare where a request comes from with the pod's addresses. */
   readonly checkSourceAddress: boolean;
   /** Should be in step with the API server's: `deletionTimestamp` is compared with it. */
@@ -50,13 +55,14 @@ export interface PodAuthenticatorOptions {
  */
 export function createPodAuthenticator(options: PodAuthenticatorOptions): AuthenticatePod {
   const { recallReview, filterServiceAccountToken, reviewBoundToken, audience } = options;
-  const { unknownKeys, checkSourceAddress } = options;
+  const { unprovenTokens, lookUpPod, getPod, checkSourceAddress, clock } = options;
   // An empty question means "the API server's own audience": every mounted default token would pass.
   if (audience === '')
     throw new RangeError('audience is empty: name the audience that callers request their tokens for');
 
-  return async ({ authorization, sourceAddress }, { signal, admitNamespace } = {}) => {
+  return async ({ authorization, sourceAddress }, { signal, admitCheck, admitNamespace } = {}) => {
     const callOptions = signal === undefined ? {} : { signal };
+    const isAdmitted = (): boolean => admitCheck?.() !== false;
 
     const bearer = parseBearerToken(authorization);
     if (bearer.outcome === 'refused') return { outcome: 'refused', reason: bearer.reason };
@@ -66,16 +72,18 @@ export function createPodAuthenticator(options: PodAuthenticatorOptions): Authen
 
     const { serviceAccountToken } = bearer;
     const recalled = recallReview(serviceAccountToken);
+    // check: authentications-limit
+    if (recalled === undefined && !isAdmitted()) return { outcome: 'limited', limit: 'authentications' };
     const filtered: TokenFilterResult =
       recalled === undefined
         ? await filterServiceAccountToken(serviceAccountToken, callOptions)
         : { outcome: 'verified', claims: recalled.claims };
     // check: token-filter
     if (filtered.outcome === 'refused') return filtered;
-    // check: unknown-key-limit
-    if (filtered.outcome === 'unproven' && filtered.why === 'unknown-key' && !unknownKeys.take())
+    // check: unproven-token-limit
+    if (filtered.outcome === 'unproven' && !unprovenTokens[filtered.why].take())
       return { outcome: 'could-not-check', dependency: 'unknown-signing-keys' };
-    // Only a signature proves the namespace: else anybody could use up another one's places.
+    // Only a signature proves the namespace before the API server does: else anybody could use up another one's places.
     // check: namespace-admitted
     if (filtered.outcome === 'verified' && admitNamespace?.(filtered.claims.namespace) === false)
       return { outcome: 'limited', limit: 'namespace', namespace: filtered.claims.namespace };
@@ -85,28 +93,28 @@ export function createPodAuthenticator(options: PodAuthenticatorOptions): Authen
         recalled?.review ?? (await reviewBoundToken(serviceAccountToken, filtered.claims, callOptions));
       const read = readBoundPodClaim(review, filtered.claims, audience);
       if (read.outcome === 'refused') return read;
-      return await findPod(read.claim, checkSourceAddress ? sourceAddress : undefined, callOptions);
+      const { claim } = read;
+      // Without the API server's keys every token comes here unproven, and the limit holds all the same.
+      // check: namespace-admitted-late
+      if (filtered.outcome === 'unproven' && admitNamespace?.(claim.namespace) === false)
+        return { outcome: 'limited', limit: 'namespace', namespace: claim.namespace };
+
+      const judge = (pod: PodView | undefined): AuthenticationResult =>
+        judgePod(pod, claim, {
+          now: clock.now(),
+          sourceAddress: checkSourceAddress ? sourceAddress : undefined,
+        });
+      // The reflector may allow; it may be behind, so a no comes from the API server itself.
+      const known = lookUpPod(claim.namespace, claim.podName);
+      const verdict = known === undefined ? undefined : judge(known);
+      if (verdict?.outcome === 'authenticated') return verdict;
+      // check: authentications-limit-live
+      if (!isAdmitted()) return { outcome: 'limited', limit: 'authentications' };
+      return judge(await getPod(claim.namespace, claim.podName, callOptions));
     } catch (cause) {
       signal?.throwIfAborted();
       const dependency = cause instanceof KubernetesQueueError ? 'kubernetes-api-queue' : 'kubernetes-api';
       return { outcome: 'could-not-check', dependency, cause };
     }
   };
-
-  /** The reflector may allow; it may be behind, so a no comes from the API server itself. */
-  async function findPod(
-    claim: BoundPodClaim,
-    sourceAddress: string | undefined,
-    callOptions: { readonly signal?: AbortSignal },
-  ): Promise<AuthenticationResult> {
-    const { lookUpPod, getPod, clock } = options;
-    const judge = (pod: PodView | undefined): AuthenticationResult =>
-      judgePod(pod, claim, { now: clock.now(), sourceAddress });
-    const known = lookUpPod(claim.namespace, claim.podName);
-    if (known !== undefined) {
-      const verdict = judge(known);
-      if (verdict.outcome === 'authenticated') return verdict;
-    }
-    return judge(await getPod(claim.namespace, claim.podName, callOptions));
-  }
 }

@@ -54,7 +54,7 @@ export type CouldNotCheckDependency =
   | 'kubernetes-api'
   /** A queue of ours before the Kubernetes API is full, or the time in it was up. */
   | 'kubernetes-api-queue'
-  /** Too many tokens with a key that the API server doesn't publish. */
+  /** Too many tokens whose signature could not be checked here. */
   | 'unknown-signing-keys'
   /** The kubelet has not written the pod's address yet. */
   | 'pod-address';
@@ -68,7 +68,9 @@ export type AuthenticationResult =
       readonly dependency: CouldNotCheckDependency;
       readonly cause?: unknown;
     }
-  | { readonly outcome: 'limited'; readonly limit: 'namespace'; readonly namespace: string };
+  | { readonly outcome: 'limited'; readonly limit: 'namespace'; readonly namespace: string }
+  /** As many callers are being checked as may. */
+  | { readonly outcome: 'limited'; readonly limit: 'authentications' };
 
 export interface Caller {
   /** Every `Authorization` header line of the request, as received. */
@@ -80,8 +82,13 @@ export interface Caller {
 export interface AuthenticateOptions {
   readonly signal?: AbortSignal;
   /**
-   * Asked once the token's signature has proven the namespace, before the API server is asked anything: false gives
-   * `limited`. Whoever answers true keeps the place until the request ends.
+   * Asked before anything that may take time, so not for a caller who is known from memory: false gives `limited`.
+   * May be asked twice. Whoever answers true keeps the place until the authentication has settled.
+   */
+  readonly admitCheck?: () => boolean;
+  /**
+   * Asked once the namespace is proven, by the token's signature before the API server is asked anything, else by its
+   * answer: false gives `limited`. Whoever answers true keeps the place until the request ends.
    */
   readonly admitNamespace?: (namespace: string) => boolean;
 }

@@ -1,5 +1,5 @@
 import { ownMember } from './own-member.ts';
-import type { TokenClaims } from './token-claims.ts';
+import type { AnyTokenClaims, TokenClaims } from './token-claims.ts';
 import { quote, refused, type TokenRefused } from './token-refused.ts';
 
 /**
@@ -16,10 +16,13 @@ export interface ClaimExpectations {
 }
 
 /**
- * Reads the claims of a pod-bound service-account token out of a JWT payload, and compares with what is expected all but
- * the issuer. Whether anything of it is true is for the signature to say. Never throws.
+ * Reads what every service-account token has out of a JWT payload, and compares with what is expected all but the issuer.
+ * Whether anything of it is true is for the signature to say. Never throws.
  */
-export function readTokenClaims(payload: object, expected: ClaimExpectations): TokenClaims | TokenRefused {
+export function readAnyTokenClaims(
+  payload: object,
+  expected: ClaimExpectations,
+): AnyTokenClaims | TokenRefused {
   const { audience, maxTokenLifetimeMs, now } = expected;
 
   // A legacy Secret's token for one: good for ever, and for whoever has read that Secret.
@@ -57,6 +60,15 @@ export function readTokenClaims(payload: object, expected: ClaimExpectations): T
       `exp is ${seconds(expiresAt - issuedAt)} after iat, allowed are ${allowed}`,
     );
   }
+
+  return { issuer, subject, issuedAt, expiresAt };
+}
+
+/** The same for a token that must be bound to a pod. */
+export function readTokenClaims(payload: object, expected: ClaimExpectations): TokenClaims | TokenRefused {
+  const claims = readAnyTokenClaims(payload, expected);
+  if ('outcome' in claims) return claims;
+  const { issuer, subject, issuedAt, expiresAt } = claims;
 
   const objects = ownMember(payload, 'kubernetes.io');
   const boundPod = ownMember(objects, 'pod');

@@ -8,6 +8,7 @@ import { POD_UID_EXTRA } from './bound-pod-claim.ts';
 import type { ReviewTokenOfPod } from './confirm-invalidated.ts';
 import { ExpiringMap } from './expiring-map.ts';
 import { KubernetesQueueError, type ServiceAccountTokenReview } from './kubernetes-access.ts';
+import { queuedCallLimits } from './queued-call-limits.ts';
 import { createReviewKey } from './review-key.ts';
 import type { TokenClaims } from './token-claims.ts';
 
@@ -22,8 +23,8 @@ export interface ReviewCacheOptions {
   readonly clock: Clock;
   /** Before the API server. */
   readonly queue: BoundedQueue;
-  /** For one review with all that belongs to it, the queue included. At most half of it is spent in the queue. */
-  readonly timeoutMs: number;
+  /** For one call; see `queuedCallLimits` for a review with all that belongs to it, the queue included. */
+  readonly callTimeoutMs: number;
   readonly successTtlMs?: number;
   readonly failureTtlMs?: number;
   readonly maxEntries: number;
@@ -55,7 +56,8 @@ export interface ReviewCache {
  * other garbage.
  */
 export function createReviewCache(options: ReviewCacheOptions): ReviewCache {
-  const { audience, clock, queue, timeoutMs, onLookUp = () => {} } = options;
+  const { audience, clock, queue, onLookUp = () => {} } = options;
+  const { maxWaitMs, timeoutMs } = queuedCallLimits(options.callTimeoutMs);
   const { successTtlMs = SUCCESS_TTL_MS, failureTtlMs = FAILURE_TTL_MS } = options;
   const keyOf = createReviewKey();
   const flights = new SingleFlight<string, ServiceAccountTokenReview>();
@@ -81,10 +83,7 @@ export function createReviewCache(options: ReviewCacheOptions): ReviewCache {
       return await withDeadline({ clock, timeoutMs, onTimeout }, (signal) =>
         queue.run(
           () => options.reviewServiceAccountToken(serviceAccountToken, [audience], { claims, signal }),
-          {
-            signal,
-            maxWaitMs: timeoutMs / 2,
-          },
+          { signal, maxWaitMs },
         ),
       );
     } catch (error) {

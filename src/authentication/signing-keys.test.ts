@@ -162,6 +162,20 @@ describe('SigningKeys', () => {
     expect(api.reads).toBe(2);
   });
 
+  it('does not wait for a clock that was set back, neither with what is old nor to cool down', async () => {
+    const { keys, api, clock } = setUp(published(one.jwk));
+    await keys.refresh();
+    await clock.advance(-3_600_000);
+    keys.keepFresh();
+    await settle();
+    expect(api.reads).toBe(2);
+    await clock.advance(-3_600_000);
+    await keys.refresh();
+    expect(api.reads).toBe(3);
+    await keys.refresh();
+    expect(api.reads).toBe(3);
+  });
+
   it('gives up on a reading that hangs, aborts it, and takes nothing from it afterwards', async () => {
     const late = Promise.withResolvers<ServiceAccountIssuer>();
     let aborted = false;
@@ -208,7 +222,7 @@ describe('SigningKeys', () => {
     keys.keepFresh();
     await keys.refresh();
     expect([api.reads, keys.issuer]).toEqual([1, ISSUER]);
-    await clock.advance(REFRESH_AFTER_MS);
+    await clock.advance(REFRESH_AFTER_MS - 1);
     keys.keepFresh();
     expect(api.reads).toBe(1);
     await clock.advance(1);

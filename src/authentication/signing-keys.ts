@@ -74,7 +74,7 @@ export class SigningKeys {
   /** Starts a refresh, if it is time for one, and doesn't wait for it. */
   keepFresh(): void {
     const readAt = this.#published?.readAt ?? Number.NEGATIVE_INFINITY;
-    if (this.#options.clock.now() - readAt > REFRESH_AFTER_MS) void this.refresh();
+    if (!this.#isWithin(REFRESH_AFTER_MS, readAt)) void this.refresh();
   }
 
   /**
@@ -82,10 +82,15 @@ export class SigningKeys {
    * can make up keys as fast as they like. Resolves also when that failed; rejects only with the signal's reason.
    */
   async refresh(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    const { clock } = this.#options;
-    const coolingDown = clock.now() - this.#lastAttemptAt < REFRESH_COOLDOWN_MS;
+    const coolingDown = this.#isWithin(REFRESH_COOLDOWN_MS, this.#lastAttemptAt);
     if (coolingDown && this.#flight.size === 0) return;
     await this.#flight.run('issuer', () => this.#attempt(), options);
+  }
+
+  /** A negative age is a clock that was set back: it says nothing about how long ago that was. */
+  #isWithin(ms: number, since: number): boolean {
+    const age = this.#options.clock.now() - since;
+    return age >= 0 && age < ms;
   }
 
   async #attempt(): Promise<void> {

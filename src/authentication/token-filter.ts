@@ -1,11 +1,11 @@
 import { compactVerify } from 'jose';
 import type { Clock } from '../time/clock.ts';
 import { readCompactJws } from './read-compact-jws.ts';
-import { readTokenClaims } from './read-token-claims.ts';
+import { type ClaimExpectations, readAnyTokenClaims, readTokenClaims } from './read-token-claims.ts';
 import type { SigningKey } from './signing-key.ts';
 import type { SigningKeys } from './signing-keys.ts';
-import type { FilterServiceAccountToken } from './token-claims.ts';
-import { quote, refused } from './token-refused.ts';
+import type { AnyTokenClaims, FilterServiceAccountToken } from './token-claims.ts';
+import { quote, refused, type TokenRefused } from './token-refused.ts';
 
 export interface TokenFilterOptions {
   readonly keys: Pick<SigningKeys, 'issuer' | 'find' | 'keepFresh' | 'refresh'>;
@@ -25,6 +25,20 @@ export interface TokenFilterOptions {
  * `detail` is what the token says of itself, quoted and cut: up to the signature nothing of it is a fact.
  */
 export function createTokenFilter(options: TokenFilterOptions): FilterServiceAccountToken {
+  return createFilter(options, readTokenClaims);
+}
+
+/** The same for the tokens of operators, who need be no pod. */
+export function createOperatorTokenFilter(
+  options: TokenFilterOptions,
+): FilterServiceAccountToken<AnyTokenClaims> {
+  return createFilter(options, readAnyTokenClaims);
+}
+
+function createFilter<Claims extends Pick<AnyTokenClaims, 'issuer'>>(
+  options: TokenFilterOptions,
+  readClaims: (payload: object, expected: ClaimExpectations) => Claims | TokenRefused,
+): FilterServiceAccountToken<Claims> {
   const { keys, audience, maxTokenLifetimeMs, clock } = options;
   const issuers = new Set(options.issuers);
   const isIssuer = (issuer: string): boolean => issuer === keys.issuer || issuers.has(issuer);
@@ -36,7 +50,7 @@ export function createTokenFilter(options: TokenFilterOptions): FilterServiceAcc
 
     const jws = readCompactJws(compact);
     if ('outcome' in jws) return jws;
-    const claims = readTokenClaims(jws.payload, { audience, maxTokenLifetimeMs, now: clock.now() });
+    const claims = readClaims(jws.payload, { audience, maxTokenLifetimeMs, now: clock.now() });
     if ('outcome' in claims) return claims;
 
     keys.keepFresh();

@@ -6,9 +6,11 @@ import { ConfigError } from './config-problem.ts';
 import {
   formatRevocations,
   MAX_REVOCATION_TEXT,
+  MAX_REVOCATIONS_BYTES,
   parseRevocations,
   type RevocationEntry,
 } from './revocations-document.ts';
+import { readYaml } from './read-yaml.ts';
 
 const problemsOf = (act: () => unknown): string[] => {
   try {
@@ -147,6 +149,29 @@ describe('parseRevocations', () => {
     ]);
   });
 
+  const own = formatRevocations([alice, { ...alice, user: 'bob' }]);
+
+  it.each<[string, string, RegExp]>([
+    ['a list that is given twice', own.replace('{', '{ "revocations": [],'), /a key is given twice/],
+    ['a key of an entry given twice', own.replace('"user"', '"user":"x","user"'), /a key is given twice/],
+    ['another version', own.replace('1,', '2,'), /^version: write version: 1$/],
+    ['no list', '{\n  "version": 1,\n  "revocations": {}\n}\n', /^revocations: /],
+    ['a name that there can not be', own.replace('bob', 'b*'), /^revocations\[1\]\.user: can match nobody/],
+    ['half of it', own.slice(0, -10), /^not valid YAML/],
+    ['too much of it', own + ' '.repeat(MAX_REVOCATIONS_BYTES), /^the list is larger than 1048576 bytes/],
+  ])('refuses %s, in JSON too', (_, text, problem) => {
+    expect(problemsOf(() => parseRevocations(text))[0]).toMatch(problem);
+  });
+
+  it.each([
+    ['as it was written', own],
+    ['laid out otherwise', JSON.stringify(JSON.parse(own))],
+    ['with a comment', `${own}# carol`],
+    ['with a comma left over', own.replace('}\n  ]', '},\n  ]')],
+  ])('reads JSON %s', (_, text) => {
+    expect(parseRevocations(text)).toEqual([alice, { ...alice, user: 'bob' }]);
+  });
+
   it.each(['__proto__', 'constructor', 'host$'])('reads the user %s', (user) => {
     const text = document(`{ user: ${user}, revokedAt: 2026-01-01T00:00:00Z }`);
     expect(parseRevocations(text)).toEqual([{ ...alice, user }]);
@@ -168,14 +193,27 @@ describe('formatRevocations', () => {
       formatRevocations([
         { user: 'alice', revokedAt: NOW, until: NOW + 1_500, reason: 'left: "now"', by: 'carol' },
       ]),
-    ).toBe(`version: 1
-revocations:
-  - user: alice
-    revokedAt: 2026-01-01T00:00:00.000Z
-    until: 2026-01-01T00:00:01.500Z
-    reason: 'left: "now"'
-    by: carol
+    ).toBe(`{
+  "version": 1,
+  "revocations": [
+    {"user":"alice","revokedAt":"2026-01-01T00:00:00.000Z","until":"2026-01-01T00:00:01.500Z","reason":"left: \\"now\\"","by":"carol"}
+  ]
+}
 `);
+    expect(formatRevocations([alice, { ...alice, user: 'bob' }]).split('\n')).toHaveLength(8);
+    expect(formatRevocations([])).toBe('{\n  "version": 1,\n  "revocations": []\n}\n');
+  });
+
+  it('writes YAML', () => {
+    const text = formatRevocations([alice]);
+    expect(readYaml(text)).toEqual({ ok: true, value: JSON.parse(text) as unknown });
+  });
+
+  it('writes no list that is larger than a ConfigMap may be', () => {
+    const many = Array.from({ length: 20_000 }, (_, n) => ({ ...alice, user: `user${n}` }));
+    expect(problemsOf(() => formatRevocations(many))).toEqual([
+      expect.stringMatching(/^the list is larger than 1048576 bytes/),
+    ]);
   });
 
   it('writes what is read as the same', () => {

@@ -42,6 +42,15 @@ const sourceOf = (tokenService: FakeTokenService, change: Partial<TokenSource> =
 /** As JSON, which knows no bigint. */
 const shown = (value: unknown) =>
   JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? String(part) : part));
+/** Of a call that has failed by now; undefined: it has not. */
+async function failureAtOnce(call: Promise<unknown>): Promise<unknown> {
+  let failure: unknown;
+  call.catch((error: unknown) => {
+    failure = error instanceof TokenServiceError ? error.failure : error;
+  });
+  await settle();
+  return failure;
+}
 const failed = (failure: TokenServiceFailure) => new TokenServiceError(failure, failure);
 
 describe('TokenCache', () => {
@@ -320,6 +329,49 @@ describe('TokenCache', () => {
       tokenService.resume();
       expect((await staying).token.owner).toBe('alice');
       expect(tokenService.calls).toEqual(['issue alice', 'renew 1']);
+    });
+
+    it('is waited for by so many and no more, also those who share it; a hit waits for nobody [source-waiting-limit]', async () => {
+      const { clock, get, cache, tokenService, lookUps } = setUp({ maxWaitingPerSource: 3 });
+      await get('carol');
+      tokenService.hang('issue');
+      const leaver = new AbortController();
+      const waiting = [get(), get(), get('bob', 'team-b', leaver.signal)];
+      expect(await failureAtOnce(get('dave'))).toBe('overloaded');
+      expect(await failureAtOnce(get())).toBe('overloaded');
+      expect((await get('carol')).token.owner).toBe('carol');
+      const other = sourceOf(new FakeTokenService({ clock }), { name: 'ns2' });
+      expect((await cache.get({ source: other, owner: 'dave', namespace: 'a' })).token.owner).toBe('dave');
+      leaver.abort(new Error('client went away'));
+      await expect(waiting.pop()).rejects.toThrow('client went away');
+      waiting.push(get('dave'));
+      expect(await failureAtOnce(get('erin'))).toBe('overloaded');
+      tokenService.resume();
+      expect((await Promise.all(waiting)).map(({ token }) => token.owner)).toEqual([
+        'alice',
+        'alice',
+        'dave',
+      ]);
+      expect((await get('erin')).token.owner).toBe('erin');
+      expect(lookUps).toEqual([
+        'miss',
+        'miss',
+        'miss',
+        'miss',
+        'miss',
+        'miss',
+        'hit',
+        ...Array.from({ length: 4 }, () => 'miss'),
+      ]);
+    });
+
+    it('is waited for by 250 of one source [source-waiting-limit]', async () => {
+      const { get, tokenService } = setUp();
+      tokenService.hang('issue');
+      const waiting = Array.from({ length: 250 }, () => get());
+      expect(await failureAtOnce(get())).toBe('overloaded');
+      tokenService.resume();
+      expect(await Promise.all(waiting)).toHaveLength(250);
     });
 
     it('starts nothing for a caller that comes aborted', async () => {

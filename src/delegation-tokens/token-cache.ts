@@ -3,6 +3,7 @@ import type { Clock } from '../time/clock.ts';
 import type { HeldToken, TokenSource } from './credentials.ts';
 import { HeldRefusals } from './held-refusals.ts';
 import { reusePeriodMs } from './reuse-period.ts';
+import { MAX_WAITING_PER_SOURCE, SourceQueue } from './source-queue.ts';
 import { type DelegationToken, TokenServiceError, type TokenServiceFailure } from './token-service.ts';
 import { verifyIssuedToken } from './verify-issued-token.ts';
 
@@ -63,6 +64,8 @@ export interface TokenCacheOptions {
   readonly maxEntries?: number;
   /** For one issue and its renewal: longer than one Kerberos step and two calls to Hadoop. */
   readonly flightTimeoutMs?: number;
+  /** How many calls may wait for one source at once, also those that share a flight; default {@link MAX_WAITING_PER_SOURCE}. */
+  readonly maxWaitingPerSource?: number;
   /** A look-up was answered from memory or not. */
   readonly onLookUp?: (result: 'hit' | 'miss') => void;
 }
@@ -102,12 +105,14 @@ export class TokenCache {
   /** In the order of their last use. */
   readonly #entries = new Map<string, Entry>();
   readonly #refusals: HeldRefusals;
+  readonly #waiting: SourceQueue;
   #sweptAt: number;
 
   constructor(options: TokenCacheOptions) {
     this.#clock = options.clock;
     this.#maxEntries = options.maxEntries ?? MAX_ENTRIES;
     this.#flightTimeoutMs = options.flightTimeoutMs ?? FLIGHT_TIMEOUT_MS;
+    this.#waiting = new SourceQueue(options.maxWaitingPerSource ?? MAX_WAITING_PER_SOURCE);
     this.#refusals = new HeldRefusals({ clock: options.clock });
     this.#onLookUp = options.onLookUp ?? (() => {});
     this.#sweptAt = options.clock.now();
@@ -124,7 +129,8 @@ export class TokenCache {
 
   /**
    * The token for a request, from memory or from Hadoop; concurrent requests share one flight, which no caller's signal
-   * ends. Rejects with TokenServiceError, or with the reason of the caller's own signal.
+   * ends. Rejects with TokenServiceError (`overloaded` at once, when as many wait for the source as may), or with the
+   * reason of the caller's own signal.
    */
   async get(request: TokenRequest, options: { readonly signal?: AbortSignal } = {}): Promise<CachedToken> {
     options.signal?.throwIfAborted();
@@ -141,7 +147,9 @@ export class TokenCache {
       throw refusal;
     }
     this.#onLookUp('miss');
-    return await this.#flights.run(key, () => this.#fly(key, request), options);
+    return await this.#waiting.run(request.source, () =>
+      this.#flights.run(key, () => this.#fly(key, request), options),
+    );
   }
 
   /**

@@ -95,6 +95,8 @@ export class TokenServiceError extends Error {
   readonly exception: string | undefined;
   /** What the operator can do about it, if that is known. */
   readonly fix: string | undefined;
+  /** What could not be asked, where that is not Hadoop: with `unreachable`, the KDC or our own Kerberos client. */
+  readonly dependency: 'kerberos' | undefined;
   /** The request must not be repeated at once: the server may have done what it was asked, and would do it again. */
   readonly mayHaveActed: boolean;
 
@@ -105,6 +107,7 @@ export class TokenServiceError extends Error {
       endpoint?: string;
       exception?: string;
       fix?: string;
+      dependency?: 'kerberos';
       mayHaveActed?: boolean;
       cause?: unknown;
     } = {},
@@ -114,6 +117,7 @@ export class TokenServiceError extends Error {
     this.endpoint = details.endpoint;
     this.exception = details.exception;
     this.fix = details.fix;
+    this.dependency = details.dependency;
     this.mayHaveActed = details.mayHaveActed ?? false;
   }
 }

@@ -199,15 +199,37 @@ describe('the audit line', () => {
     }
   });
 
-  it('of callers beyond the limit of all is one for many, after the answer [authentications-limit]', async () => {
-    const never = new Promise<never>(() => undefined);
-    const { api, audit, log } = startApi({ authenticatePod: () => never, maxAuthentications: 0 });
+  it('of callers beyond the limit of all is one for many, after the answer', async () => {
+    const { api, audit, log } = startApi({ authenticatePod: checked, maxAuthentications: 0 });
     const response = await get(api).expect(503);
     expect(response.body).toMatchObject({ code: 'overloaded' });
+    expect(response.headers['retry-after']).toBeDefined();
     expect(audit).toEqual([]);
     expect(log()).toEqual([expect.objectContaining({ message: 'Requests refused unread' })]);
   });
+
+  it('of callers who are known from memory is there whatever the limit of all is', async () => {
+    const { api, audit } = startApi({ maxAuthentications: 0 });
+    await get(api).expect(200);
+    expect(audit).toHaveLength(1);
+  });
+
+  it('is one for each again when the caller before has been checked', async () => {
+    const { api } = startApi({ authenticatePod: checked, maxAuthentications: 1 });
+    await get(api).expect(200);
+    await get(api).expect(200);
+  });
 });
+
+/** As `authenticatePod` does with a caller who is not known from memory; it may ask twice. */
+const checked: AuthenticatePod = (_caller, { admitCheck } = {}) => {
+  const admitted = [admitCheck?.(), admitCheck?.()];
+  return Promise.resolve(
+    admitted.includes(true)
+      ? { outcome: 'authenticated', pod }
+      : { outcome: 'limited', limit: 'authentications' },
+  );
+};
 
 describe('a caller who goes away', () => {
   it('before anything is decided ends the wait, is logged, and has no audit line', async () => {

@@ -10,7 +10,7 @@ import type { IssuedCredentials } from './credentials-document.ts';
 import { type CredentialsFormat, type CredentialsQuery, parseCredentialsQuery } from './credentials-query.ts';
 import { matchesETag } from './etag.ts';
 import { failureFields } from './failure-fields.ts';
-import { MAX_AUTHENTICATIONS, NamespacePlaces, NamespaceSlots, Slots } from './limits.ts';
+import { MAX_AUTHENTICATIONS, NamespacePlaces, NamespaceSlots, Place, Slots } from './limits.ts';
 import {
   authenticationProblem,
   couldNotAuthenticateProblem,
@@ -152,12 +152,8 @@ async function decide(
   // check: query-well-formed
   if (!query.ok) return query;
   const { selection, doAs, format } = query.value;
-  // check: authentications-limit
-  if (!authentications.take()) {
-    record.refusedBy = 'too-many-authentications';
-    return { ok: false, problem: overloadedProblem(options.random) };
-  }
-  const pod = await authenticate(record, places, options).finally(() => authentications.give());
+  const place = new Place(authentications);
+  const pod = await authenticate(record, { place, places }, options).finally(() => place.leave());
   if (!pod.ok) return pod;
   const owner = identify(pod.value, doAs, record, options);
   if (!owner.ok) return owner;
@@ -186,12 +182,16 @@ function readQuery(request: Request, record: RequestRecord): Step<CredentialsQue
 
 async function authenticate(
   record: RequestRecord,
-  places: NamespacePlaces,
+  { place, places }: { readonly place: Place; readonly places: NamespacePlaces },
   { authenticatePod, metrics, random }: CredentialsRouteOptions,
 ): Promise<Step<AuthenticatedPod>> {
   const result = await authenticatePod(
     { authorization: record.authorization.reveal(), sourceAddress: record.sourceAddress },
-    { signal: record.signal, admitNamespace: (namespace) => places.take(namespace) },
+    {
+      signal: record.signal,
+      admitCheck: () => place.take(),
+      admitNamespace: (namespace) => places.take(namespace),
+    },
   );
   const { outcome } = result;
   switch (outcome) {
@@ -208,6 +208,10 @@ async function authenticate(
       if (result.detail !== undefined) record.detail = result.detail;
       return refuse(record, 'not-authenticated', result.reason, authenticationProblem(result.reason));
     case 'limited':
+      if (result.limit === 'authentications') {
+        record.refusedBy = 'too-many-authentications';
+        return { ok: false, problem: overloadedProblem(random) };
+      }
       metrics.authentications.inc({ outcome, reason: result.limit });
       metrics.requestsLimited.inc({ limit: result.limit });
       record.detail = `namespace ${result.namespace}`;

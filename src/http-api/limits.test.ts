@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { NamespacePlaces, NamespaceSlots } from './limits.ts';
+import { NamespacePlaces, NamespaceSlots, Place, Slots } from './limits.ts';
 
 describe('NamespaceSlots', () => {
   it('refuses one more than there are, of that namespace only [namespace-limit]', () => {
@@ -45,5 +45,26 @@ describe('NamespacePlaces', () => {
     places.leave();
     expect(places.take('a')).toBe(false);
     expect(slots.namespaces).toBe(0);
+  });
+});
+
+describe('Place', () => {
+  it('is one slot however often it is taken, and is given back once', () => {
+    const slots = new Slots(1);
+    const place = new Place(slots);
+    const other = new Place(slots);
+    expect([place.take(), place.take(), other.take()]).toEqual([true, true, false]);
+    other.leave();
+    expect(slots.taken).toBe(1);
+    place.leave();
+    place.leave();
+    expect(slots.taken).toBe(0);
+  });
+
+  it('takes nothing after it has left', () => {
+    const slots = new Slots(1);
+    const place = new Place(slots);
+    place.leave();
+    expect([place.take(), slots.taken]).toEqual([false, 0]);
   });
 });

@@ -2,6 +2,8 @@
 export interface ServerLimits {
   /** Further ones are closed at once, by Node. More than requests: kept connections that ask nothing are cheap. */
   readonly connections: number;
+  /** Of these from one address, unless it is a trusted proxy's: one peer must not be able to close the port to all others. */
+  readonly connectionsPerPeer: number;
   /** Requests under way on all connections; further ones get a 503 and nobody is asked anything. */
   readonly requests: number;
   /** Requests under way on one connection, which only pipelining makes more than one; further ones get a 503. */
@@ -10,7 +12,7 @@ export interface ServerLimits {
   readonly refusedPerConnection: number;
   /** Request line and headers. A service-account token is some 1,200 bytes, with many audiences a few times that. */
   readonly headerBytes: number;
-  /** From the first byte to the last header, and to the end of a body, which no request of ours needs. */
+  /** From the accepted connection, or the first byte of a later request, to the last header, and to the end of a body, which no request of ours needs. */
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
   /** How long a connection is kept that asks nothing. */
@@ -19,6 +21,7 @@ export interface ServerLimits {
 
 export const SERVER_LIMITS: ServerLimits = {
   connections: 2_000,
+  connectionsPerPeer: 100,
   requests: 1_000,
   requestsPerConnection: 16,
   refusedPerConnection: 16,
@@ -30,7 +33,7 @@ export const SERVER_LIMITS: ServerLimits = {
 
 /**
  * Callers whose service-account token is being checked, which anybody can make us do. Half of the requests, so that
- * a flood of unknown callers leaves room for those who are known already and wait for Hadoop.
+ * a flood of unknown callers leaves room for those who are known already: from memory, or since they wait for Hadoop.
  */
 export const MAX_AUTHENTICATIONS = 500;
 
@@ -56,6 +59,27 @@ export class Slots {
 
   give(): void {
     this.#taken -= 1;
+  }
+}
+
+/** The slot that one request has, or has not. */
+export class Place {
+  readonly #slots: Slots;
+  #state: 'without' | 'taken' | 'left' = 'without';
+
+  constructor(slots: Slots) {
+    this.#slots = slots;
+  }
+
+  /** True again for a request that has its slot. False also for one that has left: nobody would give the slot back. */
+  take(): boolean {
+    if (this.#state === 'without' && this.#slots.take()) this.#state = 'taken';
+    return this.#state === 'taken';
+  }
+
+  leave(): void {
+    if (this.#state === 'taken') this.#slots.give();
+    this.#state = 'left';
   }
 }
 

@@ -128,6 +128,24 @@ describe('the status table', () => {
   });
 });
 
+describe('a KDC that could not be asked', () => {
+  it.each(['unreachable', 'authentication'] as const)('is no trouble of Hadoop: %s', (failure) => {
+    const fault = faultToProblem(new TokenServiceError(failure, 'x', { dependency: 'kerberos' }), half);
+    expect(fault).toMatchObject({
+      problem: { status: 503, code: 'kerberos-unavailable' },
+      outcome: failure,
+      dependency: 'kerberos',
+    });
+  });
+
+  it('is not what an unreachable NameNode is', () => {
+    expect(faultToProblem(new TokenServiceError('unreachable', 'x'), half)).toMatchObject({
+      problem: { code: 'hadoop-unavailable' },
+      dependency: 'hadoop',
+    });
+  });
+});
+
 describe('the decision in the audit', () => {
   it.each([
     [200, 'allowed'],

@@ -213,7 +213,9 @@ export function nothingIssuedProblem(random: Random): Problem {
 /** Anything thrown. What is not a {@link TokenServiceError} is a bug of ours, whatever its properties say. */
 export function faultToProblem(thrown: unknown, random: Random): Fault {
   if (thrown instanceof TokenServiceError) {
-    const { problem, dependency } = TOKEN_SERVICE[thrown.failure];
+    // Without a ticket Hadoop was not asked: to look there would lead the operator astray.
+    const blamed = thrown.dependency === 'kerberos' ? 'authentication' : thrown.failure;
+    const { problem, dependency } = TOKEN_SERVICE[blamed];
     return { problem: withRetryAfter(problem, random), outcome: thrown.failure, dependency };
   }
   return { problem: internalError, outcome: 'internal', dependency: undefined };

@@ -2,18 +2,28 @@ import { describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
 import { createLogger } from '../observability/logger.ts';
 import { createMetrics } from '../observability/metrics.ts';
-import { CHECK_INTERVAL_MS, type Dependency, FAILURES_UNTIL_BLOCKING, Readiness } from './readiness.ts';
+import {
+  CHECK_INTERVAL_MS,
+  type Dependency,
+  FAILURES_UNTIL_BLOCKING,
+  OTHER_CLUSTERS_MS,
+  Readiness,
+} from './readiness.ts';
 
 function start(...required: Dependency['required'][]) {
+  return startWith(required.map((each) => ({ required: each })));
+}
+
+function startWith(given: readonly Pick<Dependency, 'required' | 'cluster'>[]) {
   const clock = new FakeClock();
   const lines: string[] = [];
   const metrics = createMetrics({ version: '0', processMetrics: false });
-  const calls: number[] = required.map(() => 0);
-  const answers: (() => Promise<void>)[] = required.map(() => () => Promise.resolve());
+  const calls: number[] = given.map(() => 0);
+  const answers: (() => Promise<void>)[] = given.map(() => () => Promise.resolve());
   const readiness = new Readiness({
-    dependencies: required.map((each, index) => ({
+    dependencies: given.map((each, index) => ({
+      ...each,
       name: `d${index}`,
-      required: each,
       check: () => {
         calls[index] = (calls[index] ?? 0) + 1;
         return answers[index]?.() ?? Promise.resolve();
@@ -112,6 +122,82 @@ describe('Readiness', () => {
       { level: 'info', message: 'Dependency is ready' },
     ]);
     expect(JSON.stringify(log())).not.toContain('hunter2');
+  });
+
+  it('logs the fix of the first of several errors, and again when one of them changes', async () => {
+    const { readiness, clock, answers, log } = start('always');
+    const refused = (endpoint: string) => Object.assign(new Error('refused'), { endpoint, fix: 'start it' });
+    const both = [
+      new AggregateError([refused('nn1'), new Error('a')], 'all'),
+      new AggregateError([refused('nn1')], 'all'),
+    ];
+    for (const error of both) {
+      answers[0] = () => Promise.reject(error);
+      await readiness.refresh();
+      await clock.advance(CHECK_INTERVAL_MS.ok);
+    }
+    const failure = { endpoint: 'nn1', fix: 'start it' };
+    expect(log()).toMatchObject([{ failure }, { failure }]);
+  });
+
+  describe('of several clusters', () => {
+    const ofCluster = (cluster: string) => ({ required: 'until-first-success', cluster }) as const;
+    const clusters = () =>
+      startWith([{ required: 'always' }, ofCluster('a'), ofCluster('a'), ofCluster('b')]);
+    const blockingIn = ({ readiness }: ReturnType<typeof clusters>) =>
+      readiness.report().dependencies.flatMap(({ name, blocking }) => (blocking ? [name] : []));
+    const refreshFor = async ({ readiness, clock }: ReturnType<typeof clusters>, ms: number) => {
+      for (let passed = 0; passed < ms; passed += CHECK_INTERVAL_MS.failing) {
+        await clock.advance(CHECK_INTERVAL_MS.failing);
+        await readiness.refresh();
+      }
+    };
+    const saidWithout = ({ log }: ReturnType<typeof clusters>) =>
+      log().filter(({ message }) => message === 'Ready without clusters that were never there');
+
+    it('waits for ever while none is wholly there', async () => {
+      const world = clusters();
+      world.answers[2] = failing;
+      world.answers[3] = failing;
+      await refreshFor(world, 10 * OTHER_CLUSTERS_MS);
+      expect(blockingIn(world)).toEqual(['d2', 'd3']);
+      expect(saidWithout(world)).toEqual([]);
+    });
+
+    it('goes without those that were not there in time, with one warning', async () => {
+      const world = clusters();
+      world.answers[3] = failing;
+      await world.readiness.refresh();
+      await refreshFor(world, OTHER_CLUSTERS_MS - CHECK_INTERVAL_MS.failing);
+      expect(blockingIn(world)).toEqual(['d3']);
+      await refreshFor(world, CHECK_INTERVAL_MS.failing);
+      expect(blockingIn(world)).toEqual([]);
+      expect(world.readiness.report()).toMatchObject({ ready: true });
+      expect(saidWithout(world)).toMatchObject([{ level: 'warn', clusters: ['b'] }]);
+      expect(world.readiness.report().dependencies[3]).toMatchObject({ status: 'failing' });
+    });
+
+    it('does not go without anything else', async () => {
+      const world = clusters();
+      world.answers[0] = failing;
+      world.answers[3] = failing;
+      await refreshFor(world, 2 * OTHER_CLUSTERS_MS);
+      expect(blockingIn(world)).toEqual(['d0']);
+    });
+
+    it('goes without when the clock was set back', async () => {
+      const world = clusters();
+      world.answers[3] = failing;
+      await world.readiness.refresh();
+      await world.clock.advance(-3_600_000);
+      expect(blockingIn(world)).toEqual([]);
+    });
+
+    it('warns of nothing when all are there', async () => {
+      const world = clusters();
+      await refreshFor(world, 2 * OTHER_CLUSTERS_MS);
+      expect(saidWithout(world)).toEqual([]);
+    });
   });
 
   it('does not check again for each probe', async () => {

@@ -1,5 +1,5 @@
 import { withDeadline } from '../concurrency/deadline.ts';
-import { describeError } from '../observability/describe-error.ts';
+import { type DescribedError, describeError } from '../observability/describe-error.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Clock } from '../time/clock.ts';
@@ -7,13 +7,19 @@ import { failureFields } from './failure-fields.ts';
 
 /** One thing `serve` needs, with a cheap way to see if it is there. */
 export interface Dependency {
-  /** From our configuration, bounded: `kubernetes`, `hadoop/<cluster>/<nameservice>`, `kerberos/<cluster>`. */
+  /** From our configuration, bounded: `kubernetes`, `audit`, `hadoop/<cluster>/<nameservice>`, `kerberos/<cluster>`. */
   readonly name: string;
   /**
-   * `always`: not ready while the check fails, for {@link FAILURES_UNTIL_BLOCKING} times in a row once it had succeeded. `until-first-success`: a wrong keytab stops a roll-out, but a
-   * NameNode that goes down later must not take away the replicas that still answer from their cache.
+   * `always`: not ready while the check fails, for {@link FAILURES_UNTIL_BLOCKING} times in a row once it had succeeded.
+   * `until-first-success`: a wrong keytab stops a roll-out, but a NameNode that goes down later must not take away the
+   * replicas that still answer from their cache.
    */
   readonly required: 'always' | 'until-first-success';
+  /**
+   * Hadoop cluster that it belongs to. A cluster is there once all of its dependencies have succeeded, and then it can be
+   * served without the others: {@link OTHER_CLUSTERS_MS} later those block no more.
+   */
+  readonly cluster?: string;
   /** Resolves if the dependency is there. */
   readonly check: (signal: AbortSignal) => Promise<void>;
 }
@@ -45,6 +51,9 @@ export const CHECK_INTERVAL_MS = { ok: 30_000, failing: 5_000 } as const;
 /** One call that fails is no reason to take every replica out of service at the same moment: they ask the same server. */
 export const FAILURES_UNTIL_BLOCKING = 3;
 
+/** How long a cluster that is there waits for the others. */
+export const OTHER_CLUSTERS_MS = 60_000;
+
 interface State {
   status: DependencyReport['status'];
   succeededOnce: boolean;
@@ -60,6 +69,9 @@ export class Readiness {
   readonly #options: ReadinessOptions;
   readonly #states: ReadonlyMap<Dependency, State>;
   #shuttingDown = false;
+  /** When the first of the clusters was there. */
+  #clusterSince: number | undefined;
+  #saidWithout = false;
 
   constructor(options: ReadinessOptions) {
     this.#options = options;
@@ -80,10 +92,11 @@ export class Readiness {
 
   report(): ReadinessReport {
     void this.refresh();
-    const dependencies = [...this.#states].map(([{ name, required }, state]) => ({
-      name,
+    const goesWithout = this.#goesWithout();
+    const dependencies = [...this.#states].map(([dependency, state]) => ({
+      name: dependency.name,
       status: state.status,
-      blocking: isBlocking(required, state),
+      blocking: !goesWithout.includes(dependency) && isBlocking(dependency.required, state),
     }));
     const ready = !this.#shuttingDown && dependencies.every(({ blocking }) => !blocking);
     return {
@@ -91,6 +104,28 @@ export class Readiness {
       status: this.#shuttingDown ? 'shutting-down' : ready ? 'ready' : 'not-ready',
       dependencies,
     };
+  }
+
+  /** What is of clusters that were never there, when another one has been for long enough. */
+  #goesWithout(): readonly Dependency[] {
+    if (this.#clusterSince === undefined) return [];
+    const age = this.#options.clock.now() - this.#clusterSince;
+    // A clock that was set back says nothing about how long it was.
+    if (age >= 0 && age < OTHER_CLUSTERS_MS) return [];
+    const never = [...this.#states].flatMap(([dependency, { succeededOnce }]) =>
+      dependency.cluster === undefined || succeededOnce ? [] : [dependency],
+    );
+    if (never.length > 0 && !this.#saidWithout) {
+      this.#saidWithout = true;
+      const clusters = [...new Set(never.map(({ cluster }) => cluster))];
+      this.#options.logger.warn('Ready without clusters that were never there', { clusters });
+    }
+    return never;
+  }
+
+  #noteCluster(cluster: string): void {
+    const own = [...this.#states].filter(([dependency]) => dependency.cluster === cluster);
+    if (own.every(([, { succeededOnce }]) => succeededOnce)) this.#clusterSince ??= this.#options.clock.now();
   }
 
   /** From now on never ready, so that the Service sends nobody new. */
@@ -127,13 +162,14 @@ export class Readiness {
       state.status = 'ok';
       state.succeededOnce = true;
       state.failuresInARow = 0;
+      if (dependency.cluster !== undefined) this.#noteCluster(dependency.cluster);
       if (state.logged !== 'ok') logger.info('Dependency is ready', { dependency: dependency.name });
       state.logged = 'ok';
     } catch (error) {
       state.status = 'failing';
       state.failuresInARow += 1;
       const described = describeError(error);
-      const summary = JSON.stringify([described.name, described.code, described.message]);
+      const summary = JSON.stringify(inBrief(described));
       if (state.logged !== summary) {
         logger.warn('Dependency is not ready', {
           dependency: dependency.name,
@@ -146,6 +182,10 @@ export class Readiness {
     state.checkedAt = clock.now();
     metrics.dependencyReady.set({ dependency: dependency.name }, state.status === 'ok' ? 1 : 0);
   }
+}
+
+function inBrief({ name, code, message, errors }: DescribedError): unknown {
+  return [name, code, message, errors?.map(inBrief)];
 }
 
 function isBlocking(required: Dependency['required'], state: State): boolean {

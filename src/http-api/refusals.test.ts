@@ -51,6 +51,21 @@ describe('Refusals', () => {
     ]);
   });
 
+  it('logs and audits what waits when it is asked to, and none of it again', async () => {
+    const { refusals, clock, log } = observedRefusals();
+    for (let request = 0; request < 10; request += 1) refusals.note('too-slow');
+    refusals.note('connect');
+    refusals.flush();
+    refusals.flush();
+    await clock.advance(SUMMARY_INTERVAL_MS);
+    expect(log()).toMatchObject([
+      { reason: 'too-slow', requests: 1 },
+      { reason: 'connect', requests: 1 },
+      { reason: 'too-slow', requests: 9 },
+    ]);
+    expect(log()).toHaveLength(3);
+  });
+
   it('goes on with one line an interval, and starts anew after a quiet one', async () => {
     const { refusals, clock, log } = observedRefusals();
     for (let interval = 0; interval < 3; interval += 1) {

@@ -79,6 +79,14 @@ export class Refusals {
     void this.#summarise(reason);
   }
 
+  /** Logs and audits at once what waits for the end of its interval: before the end of the process. */
+  flush(): void {
+    for (const [reason, requests] of this.#since) {
+      this.#since.set(reason, 0);
+      if (requests > 0) this.#log(reason, requests);
+    }
+  }
+
   /** Until an interval passes without any. */
   async #summarise(reason: RefusalReason): Promise<void> {
     for (;;) {

@@ -29,15 +29,7 @@ export interface SourceAddressOptions {
  * other would be one too many.
  */
 export function createSourceAddress({ trustedProxies }: SourceAddressOptions): SourceAddress {
-  // One list a family: a single one would compare IPv4 with ranges of IPv6, of which ::/8 holds all that is mapped.
-  const trusted = { ipv4: new BlockList(), ipv6: new BlockList() };
-  for (const range of trustedProxies) {
-    const [network = '', prefix] = range.split('/');
-    const family = familyOf(network);
-    if (prefix === undefined) trusted[family].addAddress(network, family);
-    else trusted[family].addSubnet(network, Number(prefix), family);
-  }
-  const isTrusted = (address: string) => trusted[familyOf(address)].check(address, familyOf(address));
+  const isTrusted = createAddressMatch(trustedProxies);
 
   return ({ socket, headersDistinct }) => {
     const peer = normaliseIpAddress(socket.remoteAddress ?? '');
@@ -58,6 +50,19 @@ export function createSourceAddress({ trustedProxies }: SourceAddressOptions): S
     }
     return caller;
   };
+}
+
+/** Says of an address, as `normaliseIpAddress` gives it, if one of these addresses and CIDR ranges has it. */
+export function createAddressMatch(ranges: readonly string[]): (address: string) => boolean {
+  // One list a family: a single one would compare IPv4 with ranges of IPv6, of which ::/8 holds all that is mapped.
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
+  for (const range of ranges) {
+    const [network = '', prefix] = range.split('/');
+    const family = familyOf(network);
+    if (prefix === undefined) lists[family].addAddress(network, family);
+    else lists[family].addSubnet(network, Number(prefix), family);
+  }
+  return (address) => lists[familyOf(address)].check(address, familyOf(address));
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {

@@ -89,10 +89,11 @@ describe('GET /v1/tokens', () => {
     expect(seen).toEqual([]);
   });
 
-  it('checks so many callers at once and no more, and goes on after them', async () => {
+  it('lets so many callers be checked at once and no more, and goes on after them', async () => {
     const gate = Promise.withResolvers<undefined>();
     const { ask } = setUp({
-      authenticateOperator: async () => {
+      authenticateOperator: async (_authorization, { admitCheck } = {}) => {
+        if (admitCheck?.() === false) return { outcome: 'overloaded' };
         await gate.promise;
         throw new Error('gone');
       },
@@ -103,6 +104,17 @@ describe('GET /v1/tokens', () => {
     gate.resolve(undefined);
     await ended;
     await expect(ask()).rejects.toThrow('gone');
+  });
+
+  it('lets a caller whose token need not be checked be refused at any time', async () => {
+    const { ask } = setUp({
+      authenticateOperator: () =>
+        Promise.resolve({ outcome: 'not-authenticated', reason: 'jwt-audience-differs' }),
+    });
+    const answers = Array.from({ length: 3 * MAX_OPERATOR_AUTHENTICATIONS }, () => ask());
+    expect(new Set((await Promise.all(answers)).map(({ outcome }) => outcome))).toEqual(
+      new Set(['not-authenticated']),
+    );
   });
 
   it('tells of each token what it is, readable', async () => {
@@ -181,6 +193,7 @@ describe('GET /v1/tokens', () => {
       503,
       'authentication-unavailable',
     ],
+    [{ outcome: 'could-not-check', dependency: 'unknown-signing-keys' }, 503, 'overloaded'],
   ])('%j is a %d %s that tells no reason', (refusal, status, code) => {
     const problem = tokensProblem(refusal, () => 0);
     expect(problem).toMatchObject({ status, code });

@@ -4,7 +4,7 @@ import type {
   ResourceAccess,
 } from '../authentication/authenticate-operator.ts';
 import type { ListedToken } from '../delegation-tokens/token-cache.ts';
-import { Slots } from './limits.ts';
+import { Place, Slots } from './limits.ts';
 import {
   authenticationProblem,
   couldNotAuthenticateProblem,
@@ -22,8 +22,8 @@ export const LIST_TOKENS: ResourceAccess = { group: 'kerbridge.dev', resource: '
 export const MAX_LISTED_TOKENS = 1_000;
 
 /**
- * Anybody can make us check a token here, and there is no cheap filter before the TokenReview as there is for pods: so
- * few at once that such a flood takes next to nothing from them.
+ * Callers about whom the API server is being asked. Every pod can have a token for our audience, so few at once that a
+ * flood of them takes next to nothing from the pods' own.
  */
 export const MAX_OPERATOR_AUTHENTICATIONS = 4;
 
@@ -51,7 +51,6 @@ export type TokensResult =
 export type TokensRefusal =
   /** `detail` names the parameter, and is fit for the caller. */
   | { readonly outcome: 'invalid-request'; readonly detail: string }
-  | { readonly outcome: 'overloaded' }
   | Exclude<OperatorResult, { readonly outcome: 'authorized' }>;
 
 /** `GET /v1/tokens`: what this replica holds, for operators. Rejects only with the reason of an aborted signal. */
@@ -64,10 +63,11 @@ export function createTokensRoute(options: TokensRouteOptions): TokensRoute {
   return async ({ authorization, query, signal }) => {
     const asked = parseTokensQuery(query);
     if (!asked.ok) return { outcome: 'invalid-request', detail: asked.problem };
-    if (!authentications.take()) return { outcome: 'overloaded' };
-    const caller = await authenticateOperator(authorization, { signal }).finally(() =>
-      authentications.give(),
-    );
+    const place = new Place(authentications);
+    const caller = await authenticateOperator(authorization, {
+      signal,
+      admitCheck: () => place.take(),
+    }).finally(() => place.leave());
     // check: operator-authorized
     if (caller.outcome !== 'authorized') return caller;
 

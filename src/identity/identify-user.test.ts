@@ -281,10 +281,11 @@ describe('createUserIdentifier', () => {
   it.each([undefined, 'alice'])(
     'says neither yes nor no while revocations are unknown (doAs %j) [revocations-known]',
     (doAs) => {
-      const identifier = identifierWith({ revocations: () => ({ known: false }) });
+      const identifier = identifierWith({ revocations: () => ({ known: false, why: 'not reached' }) });
       expect(identifier(stamped('alice'), doAs)).toEqual({
         outcome: 'could-not-check',
         dependency: 'revocations',
+        detail: 'not reached',
       });
     },
   );

@@ -72,7 +72,8 @@ export function createUserIdentifier(options: UserIdentifierOptions): IdentifyUs
     // check: deny-list
     if (denied !== undefined) return refused('user-denied', denied);
 
-    const { known, revocations = NO_REVOCATIONS } = options.revocations();
+    const state = options.revocations();
+    const { revocations = NO_REVOCATIONS } = state;
     const revoked = indexOf(revocations);
     const now = clock.now();
 
@@ -85,7 +86,7 @@ export function createUserIdentifier(options: UserIdentifierOptions): IdentifyUs
       return refused('pod-revoked', `${namespace}/${pod.name} ${pod.uid}`);
 
     // check: revocations-known
-    if (!known) return { outcome: 'could-not-check', dependency: 'revocations' };
+    if (!state.known) return couldNotCheck('revocations', state.why);
 
     return { outcome: 'identified', user };
   };
@@ -97,10 +98,15 @@ function refused(reason: IdentityRefusal, detail?: string): IdentityResult {
   return detail === undefined ? { outcome: 'refused', reason } : { outcome: 'refused', reason, detail };
 }
 
+function couldNotCheck(dependency: 'revocations' | 'user-pattern', detail?: string): IdentityResult {
+  const outcome = 'could-not-check';
+  return detail === undefined ? { outcome, dependency } : { outcome, dependency, detail };
+}
+
 function namedBadly(name: string, verdict: 'invalid' | 'undecided'): IdentityResult {
   if (verdict === 'invalid') return refused('user-name-invalid', quote(name));
   const detail = `${quote(name)}: identity.userPattern took too long for it; simplify the pattern`;
-  return { outcome: 'could-not-check', dependency: 'user-pattern', detail };
+  return couldNotCheck('user-pattern', detail);
 }
 
 /** Of a name that may hold anything, and be of any length. */

@@ -21,14 +21,15 @@ const NOT_REACHED = new Error('not reached');
 /** A document that never comes. */
 const HANGS = 'hangs';
 const known = (...users: string[]) => ({ known: true, revocations: users.map(revocationOf) });
-const UNKNOWN = { known: false };
+const unknown = (why: string) => ({ known: false, why });
 /** Not known any more, but what was known still holds against whom it names. */
-const stale = (...users: string[]) => ({ ...known(...users), known: false });
+const stale = (why: string, ...users: string[]) => ({ ...known(...users), known: false, why });
 
 function setUp(first: string | undefined | Error) {
   const clock = new FakeClock();
   const events: RevocationListEvent[] = [];
   const source = { holds: first, reads: 0 };
+  const parsed: (string | undefined)[] = [];
   const list = new RevocationList({
     read: async ({ signal }) => {
       source.reads += 1;
@@ -41,19 +42,24 @@ function setUp(first: string | undefined | Error) {
       if (source.holds instanceof Error) throw source.holds;
       return source.holds;
     },
-    parse,
+    parse: (text) => {
+      parsed.push(text);
+      return parse(text);
+    },
     clock,
     onEvent: (event) => events.push(event),
   });
-  return { clock, events, source, list };
+  return { clock, events, source, list, parsed };
 }
 
 describe('RevocationList', () => {
   it('is unknown until it was read', async () => {
     const { clock, list, source } = setUp(NOT_REACHED);
-    expect(list.now()).toEqual(UNKNOWN);
+    expect(list.now()).toEqual(unknown('the revocations have not been read yet'));
+    expect(() => list.assertKnown()).toThrow('not been read yet');
     await list.start();
-    expect(list.now()).toEqual(UNKNOWN);
+    expect(list.now()).toEqual(unknown('not reached'));
+    expect(() => list.assertKnown()).toThrow(NOT_REACHED);
     source.holds = 'alice';
     await clock.advance(POLL_INTERVAL_MS);
     expect(list.now()).toEqual(known('alice'));
@@ -63,10 +69,12 @@ describe('RevocationList', () => {
   it('is unknown as long as there was only a malformed document', async () => {
     const { clock, list, source } = setUp('?');
     await list.start();
-    expect(list.now()).toEqual(UNKNOWN);
+    expect(list.now()).toEqual(unknown('no document'));
+    expect(() => list.assertKnown()).toThrow('no document');
     source.holds = '';
     await clock.advance(POLL_INTERVAL_MS);
     expect(list.now()).toEqual(known());
+    expect(() => list.assertKnown()).not.toThrow();
     list.stop();
   });
 
@@ -77,7 +85,26 @@ describe('RevocationList', () => {
     await clock.advance(MAX_AGE_MS);
     expect(list.now()).toEqual(known('alice'));
     await clock.advance(1);
-    expect(list.now()).toEqual(stale('alice'));
+    expect(list.now()).toEqual(stale('not reached', 'alice'));
+    list.stop();
+  });
+
+  it('says the code and the first line of why nothing is known', async () => {
+    const { list } = setUp(Object.assign(new Error('GET configmap: 403\nmore'), { code: 'forbidden' }));
+    await list.start();
+    expect(list.now()).toEqual(unknown('forbidden: GET configmap: 403'));
+    list.stop();
+  });
+
+  it('parses the same text once, be it good or not', async () => {
+    const { clock, list, source, parsed } = setUp('a?');
+    await list.start();
+    for (const next of ['a?', 'alice', 'alice', 'b?', 'b?', 'alice', 'alice']) {
+      source.holds = next;
+      await clock.advance(POLL_INTERVAL_MS);
+    }
+    expect(parsed).toEqual(['a?', 'alice', 'b?']);
+    expect(list.now()).toEqual(known('alice'));
     list.stop();
   });
 
@@ -100,7 +127,8 @@ describe('RevocationList', () => {
     await clock.advance(1_000);
     expect(list.now()).toEqual(known('alice'));
     await clock.advance(1);
-    expect(list.now()).toEqual(stale('alice'));
+    expect(list.now()).toEqual(stale('the revocations were not read lately', 'alice'));
+    expect(() => list.assertKnown()).toThrow('not read lately');
   });
 
   it('does not trust an age from before the clock was set back', async () => {
@@ -114,7 +142,7 @@ describe('RevocationList', () => {
     });
     await list.start();
     offset = -3_600_000;
-    expect(list.now()).toEqual(stale('alice'));
+    expect(list.now()).toEqual(stale('the revocations were not read lately', 'alice'));
     await clock.advance(POLL_INTERVAL_MS);
     expect(list.now()).toEqual(known('alice'));
     list.stop();
@@ -162,10 +190,11 @@ describe('RevocationList', () => {
     list.stop();
   });
 
-  it('says what each poll came to, and whether that is new', async () => {
+  it('says what each poll came to, and whether that or its cause is new', async () => {
     const { clock, events, list, source } = setUp('alice');
     await list.start();
-    for (const next of ['alice', NOT_REACHED, new Error('again'), '?', '?', '??', 'alice']) {
+    const other = Object.assign(new Error('not reached'), { code: 'forbidden' });
+    for (const next of ['alice', NOT_REACHED, new Error('not reached'), other, '?', '?', '??', 'alice']) {
       source.holds = next;
       await clock.advance(POLL_INTERVAL_MS);
     }
@@ -174,13 +203,21 @@ describe('RevocationList', () => {
       'read again',
       'not-read',
       'not-read again',
+      'not-read',
       'malformed',
       'malformed again',
       'malformed',
       'read',
     ]);
     expect(events[0]).toEqual({ type: 'read', revocations: 1, changed: true });
-    expect(events[2]).toMatchObject({ error: NOT_REACHED });
+    expect(events[2]).toMatchObject({ isFirst: false, error: NOT_REACHED });
+    list.stop();
+  });
+
+  it.each(['?', NOT_REACHED])('says that there never was a good list: %s', async (first) => {
+    const { events, list } = setUp(first);
+    await list.start();
+    expect(events).toMatchObject([{ isFirst: true }]);
     list.stop();
   });
 

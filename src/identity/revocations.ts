@@ -37,11 +37,11 @@ export type RevocationSubject =
 
 /**
  * What is known of revocations at this moment; `known: false`: too old to say that somebody is not revoked. What was last
- * known still holds against whom it names. The same array as long as nothing changes.
+ * known still holds against whom it names. The same array as long as nothing changes. `why` is for the operator.
  */
 export type RevocationsNow =
   | { readonly known: true; readonly revocations: readonly Revocation[] }
-  | { readonly known: false; readonly revocations?: readonly Revocation[] };
+  | { readonly known: false; readonly revocations?: readonly Revocation[]; readonly why?: string };
 
 export function isInForce({ until }: Revocation, now: number): boolean {
   return until === undefined || now < until;
@@ -85,7 +85,8 @@ export function combineRevocations(sources: readonly (() => RevocationsNow)[]): 
       parts = lists;
       combined = lists.flat();
     }
-    return { known: states.every(({ known }) => known), revocations: combined };
+    const unknown = states.find((state) => !state.known);
+    return { ...(unknown ?? { known: true }), revocations: combined };
   };
 }
 

@@ -137,7 +137,13 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
         source: createHttpPodSource({ transport, server, labelSelector }),
       }),
     checkReady,
-    ...createOperatorCalls({ call, authenticationApi, coreApi, authorizationApi }),
+    ...createOperatorCalls({
+      call,
+      authenticationApi,
+      coreApi,
+      authorizationApi,
+      lastDate: () => transport.lastDate,
+    }),
     close: () => {
       transport.close();
     },

@@ -24,10 +24,12 @@ let server: http.Server;
 let api: KubernetesApi;
 let seen: Seen[];
 let answer: { status: number; body: unknown };
+let dateHeader: string | undefined;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kerbridge-kube-'));
   seen = [];
+  dateHeader = undefined;
   server = http.createServer((request, response) => {
     let text = '';
     request.on('data', (chunk: Buffer) => {
@@ -39,6 +41,8 @@ beforeEach(async () => {
         contentType: request.headers['content-type'],
         body: text === '' ? undefined : (JSON.parse(text) as unknown),
       });
+      response.sendDate = false;
+      if (dateHeader !== undefined) response.setHeader('Date', dateHeader);
       response.writeHead(answer.status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(answer.body));
     });
@@ -125,6 +129,33 @@ describe('what is no answer', () => {
   ])('%s is not taken for "nothing there" or "changed"', async (_name, call, status, body) => {
     answer = { status, body };
     await expect(call()).rejects.toMatchObject({ code: 'bad-reply', httpStatus: status });
+  });
+});
+
+describe("the API server's time", () => {
+  it.each([
+    ['never', undefined],
+    ['in words that are no date', 'soon'],
+  ])('is none, and not ours, when it says it %s', async (_name, date) => {
+    answer = { status: 200, body: configMap() };
+    expect(() => api.serverTime()).toThrow(expect.objectContaining({ code: 'bad-reply' }));
+    dateHeader = 'Thu, 01 Jan 2026 08:00:00 GMT';
+    await get();
+    dateHeader = date;
+    await get();
+    expect(() => api.serverTime()).toThrow(expect.objectContaining({ code: 'bad-reply' }));
+  });
+
+  it.each([
+    [200, configMap()],
+    [404, statusOf('NotFound')],
+  ])('is the Date of its last reply, also of a %d', async (status, body) => {
+    answer = { status, body };
+    for (const hour of ['08', '07']) {
+      dateHeader = `Thu, 01 Jan 2026 ${hour}:00:00 GMT`;
+      await get();
+      expect(api.serverTime()).toBe(Date.parse(`2026-01-01T${hour}:00:00Z`));
+    }
   });
 });
 

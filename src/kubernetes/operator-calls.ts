@@ -54,6 +54,11 @@ export interface OperatorCalls {
   readonly reviewAccess: ReviewAccess;
   /** Who we are to the API server (SelfSubjectReview), which everybody who is somebody may ask. */
   readonly whoAmI: (options?: Signalled) => Promise<string>;
+  /**
+   * The API server's time at its last reply to a call, in whole seconds: ms since the epoch. For what others will read by
+   * clocks of the cluster: that of whoever calls may be wrong. Throws KubernetesApiError `bad-reply` if it didn't say.
+   */
+  readonly serverTime: () => number;
   /** TokenRequest for a service account, bound to nothing else. `create` on `serviceaccounts/token`. */
   readonly requestServiceAccountToken: (
     account: { readonly namespace: string; readonly name: string },
@@ -67,11 +72,14 @@ export function createOperatorCalls({
   authenticationApi,
   coreApi,
   authorizationApi,
+  lastDate,
 }: {
   readonly call: Call;
   readonly authenticationApi: AuthenticationV1Api;
   readonly coreApi: CoreV1Api;
   readonly authorizationApi: AuthorizationV1Api;
+  /** See `Transport.lastDate`. */
+  readonly lastDate: () => number | undefined;
 }): OperatorCalls {
   const getConfigMap: OperatorCalls['getConfigMap'] = async (id, { signal } = {}) => {
     const found = await call(describeConfigMap('get', id), signal, (callOptions) =>
@@ -136,6 +144,12 @@ export function createOperatorCalls({
     return username;
   };
 
+  const serverTime: OperatorCalls['serverTime'] = () => {
+    const time = lastDate();
+    if (time === undefined) throw badReply('no Date with its reply');
+    return time;
+  };
+
   const requestServiceAccountToken: OperatorCalls['requestServiceAccountToken'] = async (
     account,
     { audience, lifetimeMs },
@@ -159,7 +173,15 @@ export function createOperatorCalls({
     return new Secret(serviceAccountToken);
   };
 
-  return { getConfigMap, createConfigMap, patchConfigMap, reviewAccess, whoAmI, requestServiceAccountToken };
+  return {
+    getConfigMap,
+    createConfigMap,
+    patchConfigMap,
+    reviewAccess,
+    whoAmI,
+    serverTime,
+    requestServiceAccountToken,
+  };
 }
 
 function describeConfigMap(verb: string, { namespace, name }: ConfigMapId): CallDescription {

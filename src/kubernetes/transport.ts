@@ -31,6 +31,8 @@ export interface Reply {
   readonly contentType: string;
   /** In s or as a date, as RFC 9110 has it; undefined if there is none. */
   readonly retryAfter: string | undefined;
+  /** When the API server sent it by its own clock, which shows whole seconds: ms since the epoch. */
+  readonly date: number | undefined;
   readonly bytes: Buffer;
 }
 
@@ -69,19 +71,27 @@ export class Transport {
   // A stream has a new connection: one that is kept may be dead without a word, and a stream may be silent for long.
   readonly #httpsStreamAgent = new https.Agent();
   readonly #httpStreamAgent = new http.Agent();
+  #lastDate: number | undefined;
 
   constructor(options: TransportOptions) {
     this.#kubeConfig = options.kubeConfig;
     this.#timeoutMs = options.timeoutMs;
   }
 
+  /** The `date` of the last reply to a call (not to `get` or `stream`); undefined: it had none, or there was no reply. */
+  get lastDate(): number | undefined {
+    return this.#lastDate;
+  }
+
   /** For one call: aborting `signal` ends it, with the signal's reason. Otherwise rejects with KubernetesApiError. */
   withSignal(signal: AbortSignal | undefined): HttpLibrary {
     return wrapHttpLibrary({
-      send: async (request) =>
-        toResponseContext(
-          await this.#send(request, signal, this.#timeoutMs, (options) => exchange(request, options)),
-        ),
+      send: async (request) => {
+        const run = (options: https.RequestOptions) => exchange(request, options);
+        const reply = await this.#send(request, signal, this.#timeoutMs, run);
+        this.#lastDate = reply.date;
+        return toResponseContext(reply);
+      },
     });
   }
 
@@ -238,10 +248,12 @@ function jsonRequest(url: string): RequestContext {
 }
 
 function headOf({ statusCode = 0, headers }: http.IncomingMessage): Omit<Reply, 'bytes'> {
+  const date = Date.parse(headers.date ?? '');
   return {
     status: statusCode,
     contentType: headers['content-type'] ?? '',
     retryAfter: headers['retry-after'],
+    date: Number.isNaN(date) ? undefined : date,
   };
 }
 

@@ -1,9 +1,10 @@
-import { constants, fstat as fstatOf, write as writeTo } from 'node:fs';
+import { close as closeOf, constants, write as writeTo } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Clock } from '../time/clock.ts';
+import { reopenPipe } from './reopen-pipe.ts';
 
-const fstat = promisify(fstatOf);
+const closeDescriptor = promisify(closeOf);
 const write = promisify(writeTo);
 
 /** Where audit lines go. One caller at a time. Methods reject with the system's error. */
@@ -57,28 +58,24 @@ export function auditFile(path: string, clock: Clock): AuditDestination {
 }
 
 /**
- * A descriptor that is open already, such as 2. A pipe is opened a second time through /proc, without waiting: a write
- * that waits for a reader would hold one of libuv's threads, and with it the end of the process. Only a pipe: a second
- * opening of a file has an offset of its own, and what others write to the first would overwrite the lines.
+ * A descriptor that is open already, such as 2. A pipe is opened a second time, without waiting: a write that waits for a
+ * reader would hold one of libuv's threads, and with it the end of the process.
  */
 export function auditDescriptor(descriptor: number): AuditDestination {
-  let reopened: FileHandle | undefined;
+  let reopened: number | undefined;
   let looked = false;
   return {
     async prepare() {
-      if (!looked && (await fstat(descriptor)).isFIFO()) {
-        const { O_NONBLOCK, O_WRONLY } = constants;
-        reopened = await open(`/proc/self/fd/${descriptor}`, O_WRONLY | O_NONBLOCK).catch(() => undefined);
-      }
+      if (!looked) reopened = await Promise.resolve(reopenPipe(descriptor));
       looked = true;
       return undefined;
     },
-    write: async (bytes) => (await write(reopened?.fd ?? descriptor, bytes)).bytesWritten,
+    write: async (bytes) => (await write(reopened ?? descriptor, bytes)).bytesWritten,
     close: async () => {
       const closing = reopened;
       reopened = undefined;
       looked = false;
-      await closing?.close();
+      if (closing !== undefined) await closeDescriptor(closing);
     },
   };
 }

@@ -55,6 +55,7 @@ describe('docs/audit.md', () => {
       'malformed',
       'failed',
       'limited',
+      'self-test',
     ]);
   });
 });

@@ -36,7 +36,9 @@ export interface AuditRecord {
   readonly requests?: number | undefined;
 }
 
-export type AuditDecision = 'allowed' | 'refused' | 'limited' | 'could-not-check' | 'malformed' | 'failed';
+/** `self-test`: about no request; the process tries whether it can write. */
+export type AuditDecision =
+  'allowed' | 'refused' | 'limited' | 'could-not-check' | 'malformed' | 'failed' | 'self-test';
 
 /** What who decides has to say; the rest is the stream's. */
 export type AuditEntry = Omit<AuditRecord, 'audit' | 'time' | 'replica'>;
@@ -50,7 +52,7 @@ export const AUDIT_FIELDS: Readonly<
   replica: { presence: 'always', meaning: 'name of the process that decided' },
   decision: {
     presence: 'always',
-    meaning: '`allowed`, `refused`, `limited`, `could-not-check`, `malformed` or `failed`',
+    meaning: '`allowed`, `refused`, `limited`, `could-not-check`, `malformed`, `failed` or `self-test`',
   },
   requestId: { presence: 'if known', meaning: '`requestId` of the answer and of the log line' },
   route: { presence: 'if known', meaning: 'path of the API that was asked' },

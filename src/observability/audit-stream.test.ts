@@ -229,13 +229,61 @@ describe('probe', () => {
     const { stream, destination, counts } = start();
     destination.openings.push('EACCES');
     await expect(stream.probe()).rejects.toThrow('failed (EACCES)');
-    expect(await counts()).toEqual({});
+    expect(await counts()).toEqual({ failed: 1 });
   });
 
-  it('writes nothing', async () => {
+  it('rejects when the disk is full, which only a write tells', async () => {
+    const { stream, destination } = start();
+    destination.steps.push('ENOSPC');
+    await expect(stream.probe()).rejects.toThrow('failed (ENOSPC)');
+  });
+
+  it('writes a line of its own', async () => {
     const { stream, destination } = start();
     await stream.probe();
-    expect(destination.writes).toEqual([]);
+    expect(destination.writes).toEqual([
+      '{"audit":1,"time":"2026-01-01T00:00:00.000Z","replica":"kerbridge-0","decision":"self-test"}\n',
+    ]);
+  });
+});
+
+describe('check', () => {
+  it('rejects after a write that failed until one succeeds, its own or another', async () => {
+    const { stream, destination } = start();
+    destination.steps.push('ENOSPC', 'ENOSPC', 'EIO');
+    await expect(stream.write(entry('a'))).rejects.toThrow('ENOSPC');
+    await expect(stream.check()).rejects.toThrow('failed (ENOSPC)');
+    await expect(stream.check()).rejects.toThrow('failed (EIO)');
+    await stream.check();
+    expect(destination.writes).toHaveLength(1);
+    expect(destination.text).toContain('"self-test"');
+    destination.steps.push('EIO');
+    await expect(stream.write(entry('b'))).rejects.toThrow('EIO');
+    await stream.write(entry('c'));
+    await stream.check();
+    expect(destination.writes).toHaveLength(2);
+  });
+
+  it('rejects at once while the destination hangs, and writes nothing when it moves', async () => {
+    const { stream, destination, clock } = start();
+    const hang = Promise.withResolvers<void>();
+    destination.steps.push(hang.promise);
+    const written = watch(stream.write(entry('a')));
+    await clock.advance(TIMEOUT_MS);
+    expect(written.outcome).toBe('timed-out');
+    await expect(stream.check()).rejects.toThrow('timed-out');
+    hang.resolve();
+    await settle();
+    await stream.check();
+    expect(idsIn(destination.text)).toEqual(['a']);
+  });
+
+  it('writes nothing while all is well', async () => {
+    const { stream, destination } = start();
+    await stream.check();
+    await stream.write(entry('a'));
+    await stream.check();
+    expect(destination.writes).toHaveLength(1);
   });
 });
 

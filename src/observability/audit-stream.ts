@@ -9,8 +9,10 @@ export type WriteAudit = (entry: AuditEntry) => Promise<void>;
 
 export interface AuditStream {
   readonly write: WriteAudit;
-  /** Opens the destination without a line. Rejects with {@link AuditUnavailableError}. */
+  /** Writes a line of its own: nothing less tells of a disk that is full. Rejects with {@link AuditUnavailableError}. */
   readonly probe: () => Promise<void>;
+  /** Resolves if the last write succeeded; after one that failed, {@link probe}. */
+  readonly check: () => Promise<void>;
   /** Writes what it has, for the write time-out at most, and takes no more. Never rejects. */
   readonly close: () => Promise<void>;
   /** Of lines that were taken and neither written nor given up. */
@@ -76,6 +78,8 @@ class QueuedAuditStream implements AuditStream {
   /** Why no line is taken now. */
   #shut: 'timed-out' | 'closed' | undefined;
   #withinLine = false;
+  /** Of the last batch. */
+  #isFailing = false;
 
   constructor(options: AuditStreamOptions) {
     this.#destination = options.destination;
@@ -93,10 +97,14 @@ class QueuedAuditStream implements AuditStream {
   readonly write: WriteAudit = (entry) => {
     const time = new Date(this.#clock.now()).toISOString();
     const text = formatAuditLine({ ...entry, audit: 1, time, replica: this.#replica });
-    return this.#enqueue(Buffer.from(text), (outcome) => this.#metrics.auditLines.inc({ outcome }));
+    return this.#enqueue(Buffer.from(text));
   };
 
-  readonly probe = (): Promise<void> => this.#enqueue(Buffer.alloc(0), () => undefined);
+  readonly probe = (): Promise<void> => this.write({ decision: 'self-test' });
+
+  readonly check = async (): Promise<void> => {
+    if (this.#isFailing) await this.probe();
+  };
 
   readonly close = async (): Promise<void> => {
     this.#shut = 'closed';
@@ -108,13 +116,13 @@ class QueuedAuditStream implements AuditStream {
     else this.#giveUpQueue('closed');
   };
 
-  #enqueue(bytes: Buffer, count: (outcome: 'written' | AuditFailure) => void): Promise<void> {
+  #enqueue(bytes: Buffer): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let settled = false;
     const settle: Line['settle'] = (outcome, code) => {
       if (settled) return;
       settled = true;
-      count(outcome);
+      this.#metrics.auditLines.inc({ outcome });
       if (outcome === 'written') resolve();
       else reject(new AuditUnavailableError(outcome, code));
     };
@@ -161,6 +169,7 @@ class QueuedAuditStream implements AuditStream {
     await this.#clock.sleep(this.#writeTimeoutMs, done).catch(() => undefined);
     if (done.aborted) return;
     timeUp.abort();
+    this.#isFailing = true;
     for (const line of batch) line.settle('timed-out');
     this.#giveUpQueue('timed-out');
     this.#shut ??= 'timed-out';
@@ -192,10 +201,11 @@ class QueuedAuditStream implements AuditStream {
       // Opened anew for the next batch: the fault may lie in what is open.
       await this.#destination.close().catch(() => undefined);
     }
+    this.#isFailing = code !== undefined;
     if (written > 0) this.#withinLine = bytes[written - 1] !== END_OF_LINE[0];
     for (const line of batch) {
       offset += line.bytes.length;
-      if (code === undefined || (line.bytes.length > 0 && offset <= written)) line.settle('written');
+      if (code === undefined || offset <= written) line.settle('written');
       else line.settle('failed', code);
     }
   }

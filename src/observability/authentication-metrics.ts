@@ -32,7 +32,7 @@ export function createAuthenticationMetrics(registers: Registry[]): Authenticati
   return {
     tokenReviewCacheRequests: new Counter({
       name: 'kerbridge_token_review_cache_requests_total',
-      help: 'Look-ups of the TokenReview cache by result (hit, miss)',
+      help: 'Look-ups of the TokenReview cache by result (hit, miss; shared: a review was under way already)',
       labelNames: ['result'],
       registers,
     }),
@@ -83,7 +83,7 @@ export function createAuthenticationMetrics(registers: Registry[]): Authenticati
     }),
     podReflectorReconnects: new Counter({
       name: 'kerbridge_pod_reflector_reconnects_total',
-      help: 'Watches of the pods that were begun again by reason (ended, failed)',
+      help: 'Watches and lists of the pods that were begun again by reason (ended: a watch, in good order; watch-failed, list-failed)',
       labelNames: ['reason'],
       registers,
     }),

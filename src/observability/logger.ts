@@ -20,8 +20,8 @@ export interface Logger {
 export interface LoggerOptions {
   readonly level: LogLevel;
   readonly clock: Clock;
-  /** Where the lines go; default: standard output, written at once, so that the last line before an exit is there. */
-  readonly destination?: { write(line: string): void };
+  /** Where the lines go: `LogOutput` in the service. */
+  readonly destination: { write(line: string): void };
 }
 
 /** One JSON object a line: `level`, `time` (RFC 3339), `message` and the fields. */
@@ -34,7 +34,7 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: () => `,"time":"${new Date(options.clock.now()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    options.destination ?? pino.destination({ fd: 1, sync: true }),
+    options.destination,
   );
   return wrap(lines, {});
 }

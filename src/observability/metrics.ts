@@ -21,6 +21,7 @@ export interface Metrics extends AuthenticationMetrics {
   readonly dependencyReady: Gauge<'dependency'>;
   readonly auditLines: Counter<'outcome'>;
   readonly auditBufferedBytes: LiveGauge;
+  readonly logLinesDropped: Counter;
 }
 
 export interface MetricsOptions {
@@ -121,6 +122,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     auditBufferedBytes: new LiveGauge({
       name: 'kerbridge_audit_buffered_bytes',
       help: 'Audit lines that wait to be written',
+      registers,
+    }),
+    logLinesDropped: new Counter({
+      name: 'kerbridge_log_lines_dropped_total',
+      help: 'Log lines that were not written, as nobody read standard output or it could not be written',
       registers,
     }),
     ...createAuthenticationMetrics(registers),

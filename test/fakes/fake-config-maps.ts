@@ -33,9 +33,10 @@ export class FakeConfigMaps implements ConfigMapCalls {
     return this.#configMaps.get(id);
   }
 
-  /** From now on that call rejects so, having done nothing. */
-  failWith(call: keyof ConfigMapCalls, failure: KubernetesApiError): void {
-    this.#failures.set(call, failure);
+  /** From now on that call rejects so, having done nothing; undefined: no more. */
+  failWith(call: keyof ConfigMapCalls, failure: KubernetesApiError | undefined): void {
+    if (failure === undefined) this.#failures.delete(call);
+    else this.#failures.set(call, failure);
   }
 
   readonly getConfigMap: ConfigMapCalls['getConfigMap'] = async ({ namespace, name }) => {

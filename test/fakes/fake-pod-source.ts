@@ -68,6 +68,9 @@ export class FakeWatch implements AsyncIterable<Buffer> {
  */
 export class FakePodSource implements PodSource {
   pageLimit = 500;
+  /** What `readVersion` gives in the place of the version of now, or rejects with. */
+  namedVersion: string | Error | undefined;
+  versionReads = 0;
   /** Calls so far: `list`, `list next page`, `watch VERSION`. */
   readonly calls: string[] = [];
   readonly watches: FakeWatch[] = [];
@@ -141,6 +144,16 @@ export class FakePodSource implements PodSource {
       resourceVersion: String(version),
       continueFrom: next,
     };
+  }
+
+  /** Not among `calls`: it comes by the clock, beside them. */
+  async readVersion(signal: AbortSignal): Promise<string> {
+    this.versionReads += 1;
+    await Promise.resolve();
+    signal.throwIfAborted();
+    if (this.#down !== undefined) throw this.#down;
+    if (this.namedVersion instanceof Error) throw this.namedVersion;
+    return this.namedVersion ?? this.version;
   }
 
   async openWatch(query: WatchQuery, signal: AbortSignal): Promise<FakeWatch> {

@@ -29,9 +29,9 @@ function setUp(overrides: Partial<RevokeDependencies['kubernetes']> = {}) {
           `${namespace}/${name}` === 'team-a/job-1' ? ({ ...POD } as unknown as PodView) : undefined,
         ),
       whoAmI: () => Promise.resolve(BY),
+      serverTime: () => clock.now(),
       ...overrides,
     },
-    clock,
     terminal: {
       out: (text) => {
         printed.out += text;
@@ -175,6 +175,21 @@ describe('kerbridge revoke', () => {
     await revoke(ALICE, { reason: 'x', forMs: HOUR_MS });
     expect(await revoke(ALICE, { forMs: 2 * HOUR_MS })).toBe(0);
     expect(list()).toMatchObject([{ until: clock.now() + 2 * HOUR_MS, reason: 'x' }]);
+  });
+
+  it('writes nothing, and takes nothing back, when the API server does not say what time it is', async () => {
+    const { revoke, undo, run, printed, configMaps, put } = setUp({
+      serverTime: () => {
+        throw failure('bad-reply');
+      },
+    });
+    put(revocationOf(ALICE));
+    const before = configMaps.dataOf(ID);
+    expect([await revoke({ user: 'bob' }), await undo(ALICE), await run({ action: 'list' })]).toEqual([
+      1, 1, 1,
+    ]);
+    expect(printed).toEqual({ out: '', error: expect.stringMatching(/bad-reply/) });
+    expect(configMaps.dataOf(ID)).toBe(before);
   });
 
   it('takes out what has passed with each write', async () => {

@@ -15,8 +15,6 @@ import {
   ForeignConfigMapError,
   type RevocationsConfigMap,
 } from '../../kubernetes/revocations-config-map.ts';
-import type { Clock } from '../../time/clock.ts';
-import { systemClock } from '../../time/clock.ts';
 import { explainKubernetesFailure } from '../operator/explain-failure.ts';
 import { printable } from '../operator/format-table.ts';
 import { type KubernetesOptions, type ObjectId, OPERATOR_EXIT } from '../operator/operator-command.ts';
@@ -44,9 +42,8 @@ export interface RevokeTask {
 export interface RevokeDependencies {
   readonly kubernetes: Pick<
     KubernetesApi,
-    'getPod' | 'getConfigMap' | 'createConfigMap' | 'patchConfigMap' | 'whoAmI'
+    'getPod' | 'getConfigMap' | 'createConfigMap' | 'patchConfigMap' | 'whoAmI' | 'serverTime'
   >;
-  readonly clock: Clock;
   readonly terminal: Pick<Terminal, 'out' | 'error'>;
 }
 
@@ -62,7 +59,7 @@ export async function revokeWithKubeconfig(
     return fail(error, task, terminal);
   }
   try {
-    return await runRevoke(task, { kubernetes, clock: systemClock, terminal });
+    return await runRevoke(task, { kubernetes, terminal });
   } finally {
     kubernetes.close();
   }
@@ -86,29 +83,30 @@ export async function runRevoke(task: RevokeTask, dependencies: RevokeDependenci
 /** The pod can't be named by its name alone. */
 class NoSuchPodError extends Error {}
 
+/** Times are the API server's, as it said with the ConfigMap: the clock of an operator's machine may be hours out. */
 async function perform(
   request: RevokeRequest,
   configMap: RevocationsConfigMap,
-  { kubernetes, clock }: RevokeDependencies,
+  { kubernetes }: RevokeDependencies,
 ): Promise<RevokeResult> {
   switch (request.action) {
     case 'list': {
       const revocations = parseRevocationsText(await configMap.read());
-      return { result: 'listed', revocations: pruneRevocations(revocations, clock.now()) };
+      return { result: 'listed', revocations: pruneRevocations(revocations, kubernetes.serverTime()) };
     }
     case 'undo': {
       const { subject } = request;
       let before: readonly Revocation[] = [];
       let after: readonly Revocation[] = [];
+      let now = 0;
       await configMap.update((text) => {
+        now = kubernetes.serverTime();
         before = parseRevocationsText(text);
         after = removeRevocation(before, subject);
-        return after.length === before.length
-          ? text
-          : formatRevocations(pruneRevocations(after, clock.now()));
+        return after.length === before.length ? text : formatRevocations(pruneRevocations(after, now));
       });
       const kept = new Set(after);
-      const takenBack = before.filter((each) => !kept.has(each) && isInForce(each, clock.now()));
+      const takenBack = before.filter((each) => !kept.has(each) && isInForce(each, now));
       return { result: takenBack.length === 0 ? 'not-revoked' : 'taken-back', subject, takenBack };
     }
     case 'revoke': {
@@ -116,7 +114,7 @@ async function perform(
       const by = printable(await kubernetes.whoAmI()).slice(0, MAX_REVOCATION_TEXT);
       let revocation: Revocation | undefined;
       const wrote = await configMap.update((text) => {
-        const now = clock.now();
+        const now = kubernetes.serverTime();
         const earlier = pruneRevocations(parseRevocationsText(text), now);
         // What is there about the same one already is what taking it back would take out.
         const rest = new Set(removeRevocation(earlier, target));

@@ -13,6 +13,7 @@ import { buildAuthentication, type BuildAuthenticationOptions } from './build-au
 const apiServer = new FakeTokenIssuer('ES256');
 const stranger = new FakeTokenIssuer('ES256');
 const HOUR_MS = 3_600_000;
+const EXPIRES_IN_A_DAY = Math.floor(new FakeClock().now() / 1000) + 24 * 3600;
 const ADDRESS = '10.0.0.7';
 const ACCOUNT_UID = '9a2f4b58-3a63-4c0e-b7a5-6d1f0c2e4b99';
 const POD: FakePod = {
@@ -129,11 +130,16 @@ function setUp(change: Partial<KubernetesConfig> = {}) {
     const compact = await issuer.sign({ ...podClaims(clock.now(), 'ours'), ...claims });
     return await parts.authenticatePod({ authorization: [`Bearer ${compact}`], sourceAddress }, options);
   };
+  const askAsOperator = async (claims: Record<string, unknown>, issuer = apiServer) => {
+    const compact = await issuer.sign({ ...podClaims(clock.now(), 'operators'), ...claims });
+    return await parts.authenticateOperator([`Bearer ${compact}`]);
+  };
   return {
     ...parts,
     clock,
     source,
     ask,
+    askAsOperator,
     /** Since the last call. */
     asked: () => asked.splice(0),
     answerReviews: (answer: typeof review) => {
@@ -169,8 +175,8 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 describe('buildAuthentication', () => {
   it.each([
     ['from elsewhere [source-address]', {}, { sourceAddress: '10.0.0.8' }, 'source-address-differs'],
-    ['for another audience [jwt-audience]', { aud: ['theirs'] }, {}, 'jwt-audience-differs'],
-    ['of another issuer [jwt-issuer]', { iss: 'https://else' }, {}, 'jwt-issuer-differs'],
+    ['for another audience [jwt-audience] [token-filter]', { aud: ['theirs'] }, {}, 'jwt-audience-differs'],
+    ['of another issuer [jwt-issuer] [token-filter]', { iss: 'https://else' }, {}, 'jwt-issuer-differs'],
   ])('refuses a token %s', async (_name, claims, options, reason) => {
     const { ask, started, stop } = setUp();
     await started();
@@ -178,14 +184,14 @@ describe('buildAuthentication', () => {
     await stop();
   });
 
-  it('refuses a token that lives longer than the configuration allows [jwt-lifetime]', async () => {
+  it('refuses a token that lives longer than the configuration allows [jwt-lifetime] [token-filter]', async () => {
     const { ask, started, stop } = setUp({ maxTokenLifetimeMs: HOUR_MS - 1_000 });
     await started();
     expect(await ask()).toMatchObject({ outcome: 'refused', reason: 'jwt-lifetime-too-long' });
     await stop();
   });
 
-  it('lets 20 tokens with keys that nobody published go on, and five a second after that [unknown-key-limit]', async () => {
+  it('lets 20 tokens with keys that nobody published go on, and five a second after that [unproven-token-limit]', async () => {
     const { ask, clock, started, stop, asked } = setUp();
     await started();
     const askAll = async (count: number) => {
@@ -216,19 +222,48 @@ describe('buildAuthentication', () => {
     await stop();
   });
 
-  it('counts reviews that it does not begin: 16 run, 1,000 wait', async () => {
-    const { authenticatePod, clock, failKeys, started, stop, answerReviews, shown } = setUp();
-    // Without keys every token goes on, so they need not be signed.
+  it('lets 100 tokens go on while there are no keys, and 50 a second after that [unproven-token-limit]', async () => {
+    const { ask, clock, failKeys, started, stop, asked } = setUp();
     failKeys();
+    await started();
+    const askAll = async (count: number) => {
+      const calls = Array.from({ length: count }, (_, n) => ask({ jti: `${clock.now()}-${n}` }));
+      return (await dependenciesOf(calls)).filter((dependency) => dependency === 'unknown-signing-keys')
+        .length;
+    };
+    expect(await askAll(110)).toBe(10);
+    await clock.advance(1_000);
+    expect(await askAll(60)).toBe(10);
+    expect(asked().filter((what) => what.startsWith('review'))).toHaveLength(150);
+    await stop();
+  });
+
+  it('counts no token as unproven that the API server has said yes to a moment ago', async () => {
+    const { ask, authenticatePod, clock, failKeys, started, stop } = setUp();
+    failKeys();
+    await started();
+    const compact = await apiServer.sign(podClaims(clock.now(), 'ours'));
+    const caller = { authorization: [`Bearer ${compact}`], sourceAddress: ADDRESS };
+    await authenticatePod(caller);
+    await Promise.all(Array.from({ length: 110 }, (_, n) => ask({ jti: `${n}` })));
+    expect((await authenticatePod(caller)).outcome).toBe('authenticated');
+    await stop();
+  });
+
+  it('asks the namespace for a place also while there are no keys [namespace-admitted-late]', async () => {
+    const { ask, failKeys, started, stop } = setUp();
+    failKeys();
+    await started();
+    expect(await ask({}, { admitNamespace: () => false })).toMatchObject({ outcome: 'limited' });
+    await stop();
+  });
+
+  it('counts reviews that it does not begin: 16 run, 1,000 wait', async () => {
+    const { ask, started, stop, answerReviews, shown } = setUp();
     await started();
     const { promise, reject } = Promise.withResolvers<ServiceAccountTokenReview>();
     answerReviews(() => promise);
-    const [header, payload] = (await apiServer.sign(podClaims(clock.now(), 'ours'))).split('.');
-    const calls = Array.from({ length: 1_018 }, (_, n) => {
-      const signature = Buffer.from(`signature ${n}`).toString('base64url');
-      const authorization = [`Bearer ${header}.${payload}.${signature}`];
-      return authenticatePod({ authorization, sourceAddress: ADDRESS });
-    });
+    const calls = Array.from({ length: 1_018 }, (_, n) => ask({ jti: `${n}` }));
     await until(async () => (await shown('queue_rejected'))[0]?.endsWith(' 2') === true);
     expect(await shown('queue_')).toEqual([
       'kerbridge_queue_running{queue="token-review"} 16',
@@ -325,10 +360,60 @@ describe('buildAuthentication', () => {
     await stop();
   });
 
+  it.each([
+    ['for pods [jwt-audience] [operator-token-filter]', { aud: ['ours'] }, 'jwt-audience-differs'],
+    [
+      'for both [jwt-single-audience] [operator-token-filter]',
+      { aud: ['operators', 'ours'] },
+      'jwt-several-audiences',
+    ],
+    [
+      'for more than a day [jwt-lifetime] [operator-token-filter]',
+      { exp: EXPIRES_IN_A_DAY + 1 },
+      'jwt-lifetime-too-long',
+    ],
+    ['of another issuer [jwt-issuer] [operator-token-filter]', { iss: 'https://else' }, 'jwt-issuer-differs'],
+  ])('asks nobody about an operator with a token %s', async (_name, claims, reason) => {
+    const { askAsOperator, asked, started, stop } = setUp();
+    await started();
+    expect(await askAsOperator(claims)).toMatchObject({ outcome: 'not-authenticated', reason });
+    expect(asked()).toEqual([]);
+    await stop();
+  });
+
+  it('lets five operators with keys that nobody published go on, and one a second after that [operator-unproven-token-limit]', async () => {
+    const { askAsOperator, clock, started, stop, asked } = setUp();
+    await started();
+    const askAll = async () => {
+      for (let n = 0; n < 7; n += 1) await askAsOperator({}, stranger);
+      return asked().filter((what) => what.startsWith('review')).length;
+    };
+    expect(await askAll()).toBe(5);
+    await clock.advance(1_000);
+    expect(await askAll()).toBe(1);
+    await stop();
+  });
+
+  it('asks about operators behind the queue of the pods', async () => {
+    const { ask, askAsOperator, started, stop, answerReviews, shown } = setUp();
+    await started();
+    const { promise, reject } = Promise.withResolvers<ServiceAccountTokenReview>();
+    answerReviews(() => promise);
+    const calls = Array.from({ length: 16 }, (_, n) => ask({ jti: `${n}` }));
+    await until(async () => (await shown('queue_running{queue="token-review"'))[0]?.endsWith(' 16') === true);
+    const operator = askAsOperator({});
+    await until(async () => (await shown('queue_waiting{queue="token-review"'))[0]?.endsWith(' 1') === true);
+    reject(new Error('down'));
+    await Promise.all(calls);
+    expect(await operator).toMatchObject({ outcome: 'could-not-check', dependency: 'kubernetes-api' });
+    await stop();
+  });
+
   it('asks about operators with their own audience and the right to list tokens', async () => {
-    const { authenticateOperator, asked } = setUp();
-    asked();
-    expect(await authenticateOperator([`Bearer ${'a'.repeat(40)}`])).toEqual({
+    const { askAsOperator, asked, started, stop } = setUp();
+    await started();
+    const inADay = { exp: EXPIRES_IN_A_DAY, 'kubernetes.io': undefined };
+    expect(await askAsOperator(inADay)).toEqual({
       outcome: 'authorized',
       operator: 'system:serviceaccount:team-a:trainer',
     });
@@ -337,6 +422,7 @@ describe('buildAuthentication', () => {
       'review for operators',
       `may system:serviceaccount:team-a:trainer ${verb} ${resource}.${group}`,
     ]);
+    await stop();
   });
 
   it('is ready when the API server is, and has been ready once the pods are known', async () => {
@@ -357,6 +443,15 @@ describe('buildAuthentication', () => {
     expect(seen).toEqual([]);
     start();
     await synced;
+    await stop();
+  });
+
+  it('says that the pods are not there once they were not heard of for too long', async () => {
+    const { dependencies, started, stop, source, clock } = setUp();
+    await started();
+    source.failWith(new Error('down'));
+    await clock.advance(HOUR_MS / 6);
+    await expect(dependencies[1]?.check(new AbortController().signal)).rejects.toThrow('for too long');
     await stop();
   });
 

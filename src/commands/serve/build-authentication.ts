@@ -7,7 +7,7 @@ import type { AuthenticatePod } from '../../authentication/authentication-result
 import { createInvalidationCheck } from '../../authentication/confirm-invalidated.ts';
 import { createReviewCache } from '../../authentication/review-cache.ts';
 import { SigningKeys } from '../../authentication/signing-keys.ts';
-import { createTokenFilter } from '../../authentication/token-filter.ts';
+import { createOperatorTokenFilter, createTokenFilter } from '../../authentication/token-filter.ts';
 import { BoundedQueue } from '../../concurrency/bounded-queue.ts';
 import { TokenBucket } from '../../concurrency/token-bucket.ts';
 import type { ServeConfig } from '../../config/serve-config.ts';
@@ -26,13 +26,24 @@ import {
   observeQueue,
 } from './measure-kubernetes.ts';
 import { queueGetPod } from './queue-get-pod.ts';
+import { queueReview } from './queue-review.ts';
 
 /** TokenReviews under way and waiting. 300 at 16 at once took 340 ms on a small API server. */
 const REVIEW_QUEUE = { inFlight: 16, waiting: 1_000 };
 /** Pods that the reflector doesn't know, so few. */
 const POD_QUEUE = { inFlight: 8, waiting: 500 };
-/** Tokens whose key the API server doesn't publish: keys rotate seldom, and anybody can make up a key. */
-const UNKNOWN_KEYS = { ratePerSecond: 5, burst: 20 };
+/**
+ * Tokens that only the API server can judge, which anybody can make up. Those with a key that it doesn't publish are
+ * few, as keys rotate seldom. While its keys can't be had, everybody's are among them.
+ */
+const UNPROVEN_TOKENS = {
+  'unknown-key': { ratePerSecond: 5, burst: 20 },
+  'keys-unavailable': { ratePerSecond: 50, burst: 100 },
+};
+/** The same of operators, whatever the reason. */
+const UNPROVEN_OPERATOR_TOKENS = { ratePerSecond: 1, burst: 5 };
+/** `kubectl create token` makes one for an hour unless it is told otherwise. */
+const MAX_OPERATOR_TOKEN_LIFETIME_MS = 24 * 3600 * 1000;
 /** Answers kept, some 3 KB each, for 10 s at most. */
 const REVIEW_CACHE = { maxEntries: 10_000, maxFailures: 2_000 };
 
@@ -67,12 +78,16 @@ export function buildAuthentication(options: BuildAuthenticationOptions): Authen
   const { config, kubernetes, metrics, logger, clock, random } = options;
   const { audience, adminAudience, issuers, maxTokenLifetimeMs, podSelector, checkSourceAddress } =
     config.kubernetes;
-  const timeoutMs = config.limits.kubernetesCallTimeoutMs;
+  const callTimeoutMs = config.limits.kubernetesCallTimeoutMs;
 
   const reviewServiceAccountToken = measureReviews(kubernetes.reviewServiceAccountToken, { metrics, clock });
   const reviewQueue = observeQueue('token-review', new BoundedQueue({ clock, ...REVIEW_QUEUE }), metrics);
   const podQueue = observeQueue('pod', new BoundedQueue({ clock, ...POD_QUEUE }), metrics);
-  const getPod = queueGetPod(countGets(kubernetes.getPod, metrics), { queue: podQueue, clock, timeoutMs });
+  const getPod = queueGetPod(countGets(kubernetes.getPod, metrics), {
+    queue: podQueue,
+    clock,
+    callTimeoutMs,
+  });
 
   const keys = new SigningKeys({
     readIssuer: kubernetes.readServiceAccountIssuer,
@@ -88,7 +103,7 @@ export function buildAuthentication(options: BuildAuthenticationOptions): Authen
     audience,
     clock,
     queue: reviewQueue,
-    timeoutMs,
+    callTimeoutMs,
     ...REVIEW_CACHE,
     onLookUp: (result) => metrics.tokenReviewCacheRequests.inc({ result }),
   });
@@ -112,14 +127,29 @@ export function buildAuthentication(options: BuildAuthenticationOptions): Authen
     lookUpPod: countLookUps(reflector.lookUp, metrics),
     getPod: countTurnedAway('pod', getPod, metrics),
     audience,
-    unknownKeys: new TokenBucket({ clock, ...UNKNOWN_KEYS }),
+    unprovenTokens: {
+      'unknown-key': new TokenBucket({ clock, ...UNPROVEN_TOKENS['unknown-key'] }),
+      'keys-unavailable': new TokenBucket({ clock, ...UNPROVEN_TOKENS['keys-unavailable'] }),
+    },
     checkSourceAddress,
     clock,
   });
   return {
     authenticatePod,
     authenticateOperator: createOperatorAuthenticator({
-      reviewServiceAccountToken,
+      filterServiceAccountToken: createOperatorTokenFilter({
+        keys,
+        audience: adminAudience,
+        issuers,
+        maxTokenLifetimeMs: MAX_OPERATOR_TOKEN_LIFETIME_MS,
+        clock,
+      }),
+      unprovenTokens: new TokenBucket({ clock, ...UNPROVEN_OPERATOR_TOKENS }),
+      reviewServiceAccountToken: countTurnedAway(
+        'token-review',
+        queueReview(reviewServiceAccountToken, { queue: reviewQueue, clock, callTimeoutMs }),
+        metrics,
+      ),
       reviewAccess: kubernetes.reviewAccess,
       audience: adminAudience,
       access: LIST_TOKENS,
@@ -130,7 +160,10 @@ export function buildAuthentication(options: BuildAuthenticationOptions): Authen
       {
         name: 'kubernetes/pods',
         required: 'until-first-success',
-        check: async (signal) => await reflector.waitUntilSynced(signal),
+        check: async (signal) => {
+          await reflector.waitUntilSynced(signal);
+          if (!reflector.state().fresh) throw new Error('the pods have not been heard of for too long');
+        },
       },
     ],
     start: () => {

@@ -91,7 +91,7 @@ describe('buildRevocations', () => {
     expect(logged()).toMatchObject([
       {
         level: 'warn',
-        message: 'Revocations cannot be read; soon nobody gets credentials',
+        message: 'Revocations cannot be read; nobody gets credentials until they can be',
         configMap: ID,
         error: { code: 'forbidden' },
         fix: 'Grant `get` on `configmaps`',
@@ -110,8 +110,37 @@ describe('buildRevocations', () => {
     expect(usersNow()).toEqual(['mallory']);
     expect(logged()).toMatchObject([
       { level: 'info', message: 'Revocations read', configMap: ID, revocations: 1 },
-      { level: 'warn' },
+      {
+        level: 'warn',
+        message: 'Revocations cannot be read; the last ones count for 30 s, then nobody gets credentials',
+      },
     ]);
+    expect(revocations.now()).toMatchObject({ why: 'forbidden: GET configmap: 403' });
+    stop();
+  });
+
+  it('says that a list which never was good lets nobody have credentials', async () => {
+    const { revocations, configMaps, logged, stop } = await setUp();
+    configMaps.put(ID, { 'revocations.yaml': 'version: 2' });
+    await revocations.start();
+    expect(logged()).toMatchObject([
+      { message: 'Revocations cannot be understood; nobody gets credentials until it is mended' },
+    ]);
+    stop();
+  });
+
+  it('is a dependency that is there once the list was read, and tells why it is not', async () => {
+    const { revocations, configMaps, clock, stop } = await setUp({ file: [] });
+    const { name, required, check } = revocations.dependency;
+    expect([name, required]).toEqual(['revocations', 'until-first-success']);
+    const { signal } = new AbortController();
+    await expect(check(signal)).rejects.toThrow('not been read yet');
+    configMaps.failWith('getConfigMap', forbidden());
+    await revocations.start();
+    await expect(check(signal)).rejects.toMatchObject({ fix: 'Grant `get` on `configmaps`' });
+    configMaps.failWith('getConfigMap', undefined);
+    await clock.advance(POLLED_MS);
+    await check(signal);
     stop();
   });
 

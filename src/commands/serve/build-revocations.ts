@@ -1,8 +1,9 @@
 import type { ServeConfig } from '../../config/serve-config.ts';
-import { RevocationList, type RevocationListEvent } from '../../identity/revocation-list.ts';
+import { failureFields } from '../../http-api/failure-fields.ts';
+import type { Dependency } from '../../http-api/readiness.ts';
+import { MAX_AGE_MS, RevocationList, type RevocationListEvent } from '../../identity/revocation-list.ts';
 import { combineRevocations, isInForce, type RevocationsNow } from '../../identity/revocations.ts';
 import type { KubernetesApi } from '../../kubernetes/kubernetes-api.ts';
-import { KubernetesApiError } from '../../kubernetes/kubernetes-api-error.ts';
 import { readOwnNamespace } from '../../kubernetes/own-namespace.ts';
 import { createRevocationsConfigMap } from '../../kubernetes/revocations-config-map.ts';
 import type { Logger } from '../../observability/logger.ts';
@@ -15,6 +16,8 @@ const DEFAULT_NAMESPACE = 'kerbridge';
 
 export interface RevocationParts {
   readonly now: () => RevocationsNow;
+  /** Of the ConfigMap: who may not read it must not become ready, for it would refuse everybody. */
+  readonly dependency: Dependency;
   /** Resolves after the first read, whatever came of it. */
   readonly start: () => Promise<void>;
   readonly stop: () => void;
@@ -55,6 +58,12 @@ export function buildRevocations(options: BuildRevocationsOptions): RevocationPa
   );
   return {
     now,
+    dependency: {
+      name: 'revocations',
+      required: 'until-first-success',
+      // oxlint-disable-next-line typescript/require-await -- what it throws is what the check rejects with
+      check: async () => list.assertKnown(),
+    },
     start: () => list.start(),
     stop: () => list.stop(),
   };
@@ -67,21 +76,24 @@ function logRevocations(event: RevocationListEvent, configMap: string, logger: L
       logger.info('Revocations read', { configMap, revocations: event.revocations });
       return;
     case 'malformed':
-      logger.warn('Revocations cannot be understood; the last good ones count', {
-        configMap,
-        error: event.error,
-      });
-      return;
     case 'not-read': {
-      const fix = event.error instanceof KubernetesApiError ? event.error.fix : undefined;
-      logger.warn('Revocations cannot be read; soon nobody gets credentials', {
+      const { type, isFirst, error } = event;
+      const until = type === 'malformed' ? 'until it is mended' : 'until they can be';
+      const consequence = isFirst ? `nobody gets credentials ${until}` : STILL[type];
+      logger.warn(`Revocations cannot be ${type === 'malformed' ? 'understood' : 'read'}; ${consequence}`, {
         configMap,
-        error: event.error,
-        ...(fix === undefined ? {} : { fix }),
+        error,
+        ...failureFields(error),
       });
     }
   }
 }
+
+/** What follows when there was a good list once. */
+const STILL = {
+  malformed: 'the last good ones count',
+  'not-read': `the last ones count for ${MAX_AGE_MS / 1_000} s, then nobody gets credentials`,
+} as const;
 
 /** With a kubeconfig we may be in a pod of some other purpose, or in none. */
 function ownNamespace(kubeconfig: string | undefined): string {

@@ -26,6 +26,7 @@ import { buildAuthentication } from './build-authentication.ts';
 import { buildRevocations } from './build-revocations.ts';
 import { encodeIssuedCredentials } from './encode-issued-credentials.ts';
 import { measureTokenService } from './measure-token-service.ts';
+import { observeHadoopQueue } from './observe-hadoop-queue.ts';
 import type { ServePlan } from './plan-serve.ts';
 import { logSpnegoEvent } from './log-spnego-event.ts';
 
@@ -89,7 +90,12 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
     onLookUp: (result) => metrics.tokenCacheRequests.inc({ result }),
   });
   const readiness = new Readiness({
-    dependencies: [...authentication.dependencies, ...clusters.flatMap(({ dependencies }) => dependencies)],
+    dependencies: [
+      ...authentication.dependencies,
+      revocations.dependency,
+      { name: 'audit', required: 'always', check: () => audit.check() },
+      ...clusters.flatMap(({ dependencies }) => dependencies),
+    ],
     clock,
     logger,
     metrics,
@@ -135,6 +141,7 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
       await authentication.stop();
       await Promise.all(clusters.map(({ close }) => close()));
       kubernetes.close();
+      refusals.flush();
       await audit.close();
     },
   };
@@ -176,6 +183,7 @@ async function buildCluster(
     queueTimeoutMs: callLimits(limits).queueTimeoutMs,
     discardTickets: () => spnego.discardTickets(),
   });
+  observeHadoopQueue(config.name, sessions, metrics);
   const sources = cluster.nameservices.map(({ name, endpoints, services }): TokenSource => {
     const tokenService = new WebHdfsTokenService({
       nameNodes: endpoints.map(({ nameNodeId, baseUrl, spnHost }) => ({
@@ -216,22 +224,25 @@ function dependenciesOf(
   http: HadoopHttpClient,
 ): Dependency[] {
   const required = 'until-first-success';
+  const { name: clusterName } = cluster.config;
   const spnHost = cluster.nameservices[0]?.endpoints[0]?.spnHost;
   const kerberos: Dependency[] =
     spnHost === undefined
       ? []
       : [
           {
-            name: `kerberos/${cluster.config.name}`,
+            name: `kerberos/${clusterName}`,
             required,
+            cluster: clusterName,
             check: async (signal) => {
               await spnego.negotiate(spnHost, { signal });
             },
           },
         ];
   const nameservices = cluster.nameservices.map(({ name, endpoints }): Dependency => ({
-    name: `hadoop/${cluster.config.name}/${name}`,
+    name: `hadoop/${clusterName}/${name}`,
     required,
+    cluster: clusterName,
     check: async (signal) => {
       await Promise.any(
         endpoints.map(async ({ baseUrl }) => {

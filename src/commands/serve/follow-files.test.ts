@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../../../test/fakes/fake-clock.ts';
+import { ConfigError } from '../../config/config-problem.ts';
 import { type FileAccess, WatchedFile } from '../../config/watched-file.ts';
 import { NO_IDENTITY_RULES } from '../../identity/identity-rules.ts';
 import { createLogger } from '../../observability/logger.ts';
@@ -15,7 +16,10 @@ const fixture = (name: string) =>
 /** Long enough for a change to be seen. */
 const NOTICED_MS = 2_000;
 
-async function start(has: { rules?: boolean; revocations?: boolean; tls?: string } = {}) {
+async function start(
+  has: { rules?: boolean; revocations?: boolean; tls?: string } = {},
+  changeBefore: { text?: string; certificate?: string } = {},
+) {
   const clock = new FakeClock();
   const texts = new Map([
     ['/tls.crt', has.tls ?? ''],
@@ -27,7 +31,13 @@ async function start(has: { rules?: boolean; revocations?: boolean; tls?: string
     fingerprint: (path) => Promise.resolve(textOf(path)),
     read: (path) => Promise.resolve(new TextEncoder().encode(textOf(path))),
   };
-  const open = <T>(value: T) => WatchedFile.open({ path: '/text', parse: () => value, clock, files: access });
+  const open = <T>(value: T) => {
+    const parse = (text: string): T => {
+      if (text !== '') throw new ConfigError([]);
+      return value;
+    };
+    return WatchedFile.open({ path: '/text', parse, clock, files: access });
+  };
   let tell: (change: FileChange) => void = () => undefined;
   const files: ServeFiles = {
     rules: has.rules === true ? await open(NO_IDENTITY_RULES) : undefined,
@@ -41,6 +51,9 @@ async function start(has: { rules?: boolean; revocations?: boolean; tls?: string
     },
     stop: () => undefined,
   };
+  if (changeBefore.text !== undefined) texts.set('/text', changeBefore.text);
+  if (changeBefore.certificate !== undefined) texts.set('/tls.crt', changeBefore.certificate);
+  await clock.advance(NOTICED_MS);
   const used: TlsPair[] = [];
   const lines: string[] = [];
   const metrics = createMetrics({ version: '0', processMetrics: false });
@@ -99,6 +112,8 @@ describe('followFiles', () => {
       'kerbridge_file_reloads_total{file="tls",outcome="kept"} 1',
       'kerbridge_file_ok{file="tls"} 0',
     ]);
+    await changeCertificate(fixture('renewed.crt'), fixture('renewed.key'));
+    expect(await shown('file_ok')).toEqual(['kerbridge_file_ok{file="tls"} 1']);
     stop();
   });
 
@@ -126,6 +141,19 @@ describe('followFiles', () => {
         message: 'TLS certificate: no client will take it',
         warning: 'expired at 2021-01-01T00:00:00.000Z: renew it',
       },
+    ]);
+    stop();
+  });
+
+  it('shows which files could not be used before it began to follow them', async () => {
+    const { shown, stop } = await start(
+      { rules: true, revocations: true, tls: fixture('renewed.crt') },
+      { text: 'x', certificate: 'nothing' },
+    );
+    expect(await shown('file_ok')).toEqual([
+      'kerbridge_file_ok{file="rules"} 0',
+      'kerbridge_file_ok{file="revocations"} 0',
+      'kerbridge_file_ok{file="tls"} 0',
     ]);
     stop();
   });

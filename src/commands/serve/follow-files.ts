@@ -28,12 +28,14 @@ export function followFiles(
       });
     }
   };
-  if (files.rules !== undefined) metrics.fileOk.set({ file: 'rules' }, 1);
-  if (files.revocations !== undefined) metrics.fileOk.set({ file: 'revocations' }, 1);
+  for (const file of ['rules', 'revocations', 'tls'] as const) {
+    // It may have changed since it was opened.
+    const state = files[file]?.state();
+    if (state !== undefined) metrics.fileOk.set({ file }, state.ok ? 1 : 0);
+  }
   files.follow(note);
   if (tls === undefined) return;
 
-  metrics.fileOk.set({ file: 'tls' }, 1);
   metrics.tlsCertificateNotAfter.observe(() => tls.current.notAfter / 1000, {});
   const { warning } = tls;
   if (warning !== undefined) logger.warn('TLS certificate: no client will take it', { warning });

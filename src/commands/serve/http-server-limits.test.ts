@@ -6,7 +6,7 @@ import { FakeClock, settle } from '../../../test/fakes/fake-clock.ts';
 import { observedRefusals } from '../../../test/fakes/observed-refusals.ts';
 import type { AuthenticatePod } from '../../authentication/authentication-result.ts';
 import { createApi } from '../../http-api/create-api.ts';
-import type { ServerLimits } from '../../http-api/limits.ts';
+import { SERVER_LIMITS, type ServerLimits } from '../../http-api/limits.ts';
 import { HttpServer } from './http-server.ts';
 
 const GARBAGE = 'GET /v1/credentials HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a.b.c\r\n\r\n';
@@ -19,12 +19,15 @@ afterEach(async () => {
 async function listen(
   listener: (seen: ReturnType<typeof observedRefusals>) => RequestListener,
   limits: Partial<ServerLimits> = {},
+  trustedProxies: readonly string[] = [],
 ) {
   const seen = observedRefusals();
   const server = new HttpServer({
     listener: listener(seen),
     refusals: seen.refusals,
-    limits,
+    // All callers of these tests have one address.
+    limits: { connectionsPerPeer: 1_000, ...limits },
+    trustedProxies,
     random: () => 0.5,
   });
   const { port } = await server.listen({ address: '127.0.0.1', port: 0 });
@@ -36,7 +39,8 @@ async function listen(
 async function serveApi(options: { limits?: Partial<ServerLimits>; maxAuthentications?: number } = {}) {
   const started: AbortSignal[] = [];
   const released = Promise.withResolvers<void>();
-  const authenticatePod: AuthenticatePod = async (_authorization, { signal } = {}) => {
+  const authenticatePod: AuthenticatePod = async (_authorization, { signal, admitCheck } = {}) => {
+    if (admitCheck?.() === false) return { outcome: 'limited', limit: 'authentications' };
     started.push(signal ?? AbortSignal.abort());
     await released.promise;
     return { outcome: 'refused', reason: 'service-account-token-invalid' };
@@ -79,6 +83,13 @@ function say(port: number, text: string): { socket: Socket; ended: Promise<strin
   ends.push(() => socket.destroy());
   const ended = new Promise<string>((resolve) => socket.once('close', () => resolve(answer)));
   return { socket, ended };
+}
+
+/** A connection that says nothing, from another of our addresses. */
+function holdFrom(port: number, localAddress: string): () => void {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
+  socket.on('error', () => undefined);
+  return () => socket.destroy();
 }
 
 /** Gives up by turns of the event loop, not by time: a test that fails must also end. */
@@ -163,6 +174,73 @@ describe('a flood', () => {
     await until(async () => total(await counts()) === 7);
     expect(await counts()).toEqual({ 'too-many-connections': 7 });
     await until(() => callers.filter(({ socket }) => socket.destroyed).length === 7);
+  });
+});
+
+describe('connections of one peer', () => {
+  const done: RequestListener = (_request, response) => response.end('done');
+  const ask = (port: number, from: string) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: from });
+    const ended = new Promise<string>((resolve) => {
+      let answer = '';
+      socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+      socket.on('error', () => undefined);
+      socket.once('close', () => resolve(answer));
+    });
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    return ended;
+  };
+
+  it('end at their limit, and leave the port open to others', async () => {
+    const { port, counts, log } = await listen(() => done, { connections: 10, connectionsPerPeer: 3 });
+    const silent = Array.from({ length: 20 }, () => say(port, ''));
+    await until(async () => total(await counts()) === 17);
+    expect(await counts()).toEqual({ 'too-many-connections': 17 });
+    expect(log()).toHaveLength(1);
+    await until(() => silent.filter(({ socket }) => socket.destroyed).length === 17);
+    expect(await ask(port, '127.0.0.1')).toBe('');
+    expect(await ask(port, '127.0.0.2')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('are taken again when others have ended', async () => {
+    const { port, counts } = await listen(() => done, { connectionsPerPeer: 2 });
+    for (let round = 0; round < 5; round += 1) {
+      const both = [say(port, ''), say(port, '')];
+      await until(async () => (await ask(port, '127.0.0.1')) === '');
+      for (const { socket } of both) socket.destroy();
+      await until(async () => (await ask(port, '127.0.0.1')) !== '');
+    }
+    expect(Object.keys(await counts())).toEqual(['too-many-connections']);
+  });
+
+  it.each([
+    ['its address', '127.0.0.1'],
+    ['its range', '127.0.0.0/30'],
+  ])('have no limit for a trusted proxy, by %s', async (_name, trusted) => {
+    const { port, counts } = await listen(() => done, { connectionsPerPeer: 2 }, [trusted]);
+    for (let n = 0; n < 10; n += 1) say(port, '');
+    expect(await ask(port, '127.0.0.1')).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await counts()).toEqual({});
+    // For whoever is none there is one.
+    for (let n = 0; n < 2; n += 1) ends.push(holdFrom(port, '127.0.0.9'));
+    await until(async () => (await ask(port, '127.0.0.9')) === '');
+  });
+
+  it('are 100 by themselves', async () => {
+    expect(SERVER_LIMITS.connectionsPerPeer).toBe(100);
+    const seen = observedRefusals();
+    const server = new HttpServer({ listener: done, refusals: seen.refusals });
+    const { port } = await server.listen({ address: '127.0.0.1', port: 0 });
+    ends.push(() => server.stop(0, new FakeClock()));
+    for (let n = 0; n < 120; n += 1) say(port, '');
+    await until(async () => total(await seen.counts()) === 20);
+    expect(await ask(port, '127.0.0.2')).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it('that say nothing at all are closed as too slow', async () => {
+    const { port, counts } = await listen(() => done, { headersTimeoutMs: 50 });
+    expect(statuses(await say(port, '').ended)).toEqual([408]);
+    expect(await counts()).toEqual({ 'too-slow': 1 });
   });
 });
 

@@ -224,6 +224,18 @@ describe('HttpServer with TLS ends with a time-out', () => {
 });
 
 describe('HttpServer with TLS', () => {
+  it('takes no more connections of one peer than it may have, handshake or not', async () => {
+    const { port, counts } = await start({ limits: { connectionsPerPeer: 2 } });
+    const silent = open(port);
+    const shaken = openTls(port);
+    await once(shaken.socket, 'secureConnect');
+    expect(await openTls(port).ended).toMatch(/^(?:ECONNRESET|EPIPE)?$/);
+    expect(await open(port).ended).toMatch(/^(?:ECONNRESET|EPIPE)?$/);
+    expect(await counts()).toEqual({ 'too-many-connections': 2 });
+    silent.socket.destroy();
+    await until(async () => (await ask(port).catch(() => ({ status: 0 }))).status === 200);
+  });
+
   it.each(['TLSv1.2', 'TLSv1.3'] as const)('answers in %s, as HTTP/1.1', async (version) => {
     const { port } = await start();
     const { socket, ended } = openTls(port, {

@@ -8,7 +8,9 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { normaliseIpAddress } from '../../authentication/ip-address.ts';
 import type { ListenAddress } from '../../config/listen-address.ts';
 import { SERVER_LIMITS, type ServerLimits, Slots } from '../../http-api/limits.ts';
 import { overloadedProblem, type Random } from '../../http-api/outcome-to-status.ts';
@@ -23,6 +25,7 @@ import {
   writeProblem,
 } from '../../http-api/problem.ts';
 import type { RefusalReason, Refusals } from '../../http-api/refusals.ts';
+import { createAddressMatch } from '../../http-api/source-address.ts';
 import { errorCode } from '../../observability/error-code.ts';
 import type { Clock } from '../../time/clock.ts';
 import { secureContextOptions, type TlsPair } from './tls-certificate.ts';
@@ -37,6 +40,8 @@ export interface HttpServerOptions {
   readonly refusals: Refusals;
   /** Default: {@link SERVER_LIMITS}. */
   readonly limits?: Partial<ServerLimits>;
+  /** IP addresses and CIDR ranges that stand for many peers, and may have as many connections as there are. Default: none. */
+  readonly trustedProxies?: readonly string[];
   readonly random?: Random;
   /** HTTPS, with this certificate until `useCertificate`. Left out: plain HTTP. */
   readonly tls?: { readonly pair: TlsPair; readonly handshakeTimeoutMs?: number };
@@ -52,24 +57,31 @@ export class HttpServer {
   readonly #admitted: Slots;
   /** The answers that are not written yet, by connection: those of refused requests too. */
   readonly #open = new Map<Duplex, Set<ServerResponse>>();
+  readonly #isTrustedProxy: (address: string) => boolean;
+  /** Connections by the address of their peer. */
+  readonly #peers = new Map<string, number>();
   #stopping = false;
 
-  constructor({ listener, refusals, limits, random = Math.random, tls }: HttpServerOptions) {
+  constructor(options: HttpServerOptions) {
+    const { listener, refusals, limits, random = Math.random, tls } = options;
+    this.#isTrustedProxy = createAddressMatch(options.trustedProxies ?? []);
     this.#listener = listener;
     this.#refusals = refusals;
     this.#limits = { ...SERVER_LIMITS, ...limits };
     this.#random = random;
     this.#admitted = new Slots(this.#limits.requests);
-    const options = {
+    const serverOptions = {
       maxHeaderSize: this.#limits.headerBytes,
       headersTimeout: this.#limits.headersTimeoutMs,
       requestTimeout: this.#limits.requestTimeoutMs,
       keepAliveTimeout: this.#limits.keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(SLOW_CHECK_INTERVAL_MS, this.#limits.headersTimeoutMs),
     };
-    this.#server = tls === undefined ? createServer(options) : this.#createTlsServer(options, tls);
+    this.#server =
+      tls === undefined ? createServer(serverOptions) : this.#createTlsServer(serverOptions, tls);
     this.#server.maxConnections = this.#limits.connections;
     this.#server
+      .prependListener('connection', (socket: Socket) => this.#admit(socket))
       .on('request', (request, response) => this.#take(request, response, this.#listener))
       .on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
         this.#take(request, response, () => this.#refuse(response, 'expectation', expectationFailed)),
@@ -104,6 +116,25 @@ export class HttpServer {
   useCertificate(pair: TlsPair): void {
     if (!('setSecureContext' in this.#server)) throw new Error('a server of plain HTTP has no certificate');
     this.#server.setSecureContext(secureContextOptions(pair));
+  }
+
+  /** Before Node's own listener, which leaves alone what is closed. With TLS this is the connection below it. */
+  #admit(socket: Socket): void {
+    const known = normaliseIpAddress(socket.remoteAddress ?? '');
+    if (known !== undefined && this.#isTrustedProxy(known)) return;
+    const peer = known ?? 'unknown';
+    const before = this.#peers.get(peer) ?? 0;
+    if (before >= this.#limits.connectionsPerPeer) {
+      this.#refusals.note('too-many-connections');
+      socket.destroy();
+      return;
+    }
+    this.#peers.set(peer, before + 1);
+    socket.once('close', () => {
+      const left = (this.#peers.get(peer) ?? 1) - 1;
+      if (left > 0) this.#peers.set(peer, left);
+      else this.#peers.delete(peer);
+    });
   }
 
   #take(request: IncomingMessage, response: ServerResponse, answer: RequestListener): void {

@@ -50,6 +50,12 @@ describe('createSigningKeysLog', () => {
     ]);
   });
 
+  it('says what to do', () => {
+    const { logger, metrics, logged } = start();
+    createSigningKeysLog(logger, metrics)(failed(forbidden()));
+    expect(logged()).toMatchObject([{ fix: 'Grant `list` on `pods`' }]);
+  });
+
   it('says the same once, and counts all', async () => {
     const { logger, metrics, logged, counted } = start();
     const note = createSigningKeysLog(logger, metrics);
@@ -82,8 +88,9 @@ describe('createSigningKeysLog', () => {
 });
 
 describe('createPodReflectorLog', () => {
-  const failed = (error: unknown): PodReflectorEvent => ({
+  const failed = (error: unknown, step: 'list' | 'watch' = 'watch'): PodReflectorEvent => ({
     type: 'failed',
+    step,
     error,
     relist: true,
     retryInMs: 500,
@@ -107,7 +114,15 @@ describe('createPodReflectorLog', () => {
     });
     expect(line['fix']).toBe(fix);
     expect(await counted('kerbridge_pod_reflector_reconnects_total')).toEqual([
-      'kerbridge_pod_reflector_reconnects_total{reason="failed"} 1',
+      'kerbridge_pod_reflector_reconnects_total{reason="watch-failed"} 1',
+    ]);
+  });
+
+  it('counts lists that failed apart', async () => {
+    const { logger, metrics, counted } = start();
+    createPodReflectorLog(logger, metrics)(failed(forbidden(), 'list'));
+    expect(await counted('kerbridge_pod_reflector_reconnects_total')).toEqual([
+      'kerbridge_pod_reflector_reconnects_total{reason="list-failed"} 1',
     ]);
   });
 

@@ -1,4 +1,5 @@
 import type { SigningKeysRefresh } from '../../authentication/signing-keys.ts';
+import { failureFields } from '../../http-api/failure-fields.ts';
 import type { PodReflectorEvent } from '../../kubernetes/pod-reflector/pod-reflector.ts';
 import { KubernetesApiError } from '../../kubernetes/kubernetes-api-error.ts';
 import type { Logger } from '../../observability/logger.ts';
@@ -20,9 +21,7 @@ export function createSigningKeysLog(
     else {
       logger.warn(
         'Signing keys of the API server cannot be read; those at hand are used, the rest is left to it',
-        {
-          error: refresh.cause,
-        },
+        { error: refresh.cause, ...failureFields(refresh.cause) },
       );
     }
   };
@@ -55,14 +54,13 @@ export function createPodReflectorLog(
         metrics.podReflectorReconnects.inc({ reason: 'ended' });
         return;
       case 'failed': {
-        const { relist, retryInMs, error } = event;
-        metrics.podReflectorReconnects.inc({ reason: 'failed' });
-        const fix = error instanceof KubernetesApiError ? error.fix : undefined;
+        const { step, relist, retryInMs, error } = event;
+        metrics.podReflectorReconnects.inc({ reason: `${step}-failed` });
         logger.warn('Pods cannot be watched; until they are, each is looked up when it asks', {
           relist,
           retryInMs,
           error,
-          ...(fix === undefined ? {} : { fix }),
+          ...failureFields(error),
         });
         return;
       }

@@ -53,12 +53,12 @@ export function countGets(getPod: GetPod, metrics: Pick<Metrics, 'podLookUps'>):
   };
 }
 
-/** Shows the queue, and counts what `call` was turned away by it. */
-export function observeQueue(
+/** Shows the queue. */
+export function observeQueue<Queue extends Pick<BoundedQueue, 'running' | 'waiting'>>(
   queue: string,
-  bounded: BoundedQueue,
+  bounded: Queue,
   metrics: Pick<Metrics, 'queueRunning' | 'queueWaiting'>,
-): BoundedQueue {
+): Queue {
   metrics.queueRunning.observe(() => bounded.running, { queue });
   metrics.queueWaiting.observe(() => bounded.waiting, { queue });
   return bounded;

@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '../../../test/fakes/fake-clock.ts';
 import { type GetPod, KubernetesQueueError, type PodView } from '../../authentication/kubernetes-access.ts';
+import { queuedCallLimits } from '../../authentication/queued-call-limits.ts';
 import { BoundedQueue } from '../../concurrency/bounded-queue.ts';
 import { queueGetPod } from './queue-get-pod.ts';
 
-const TIMEOUT_MS = 1_000;
+const CALL_MS = 1_000;
 const POD: PodView = {
   namespace: 'team-a',
   name: 'p',
@@ -27,7 +28,7 @@ function start() {
     await promise;
     return POD;
   };
-  const getPod = queueGetPod(asked, { queue, clock, timeoutMs: TIMEOUT_MS });
+  const getPod = queueGetPod(asked, { queue, clock, callTimeoutMs: CALL_MS });
   /** What came of a call, by its error's name. */
   const outcomeOf = async (call: Promise<unknown>): Promise<unknown> =>
     await call.then(
@@ -54,14 +55,14 @@ describe('queueGetPod', () => {
     expect(calls.map(({ name }) => name)).toEqual(['a', 'b']);
   });
 
-  it('waits for its turn no longer than half of the time', async () => {
+  it('waits for its turn no longer than half of what a call may take', async () => {
     const { clock, calls, getPod, outcomeOf } = start();
     const first = outcomeOf(getPod('team-a', 'a'));
     const ended: unknown[] = [];
     const second = (async () => {
       ended.push(await outcomeOf(getPod('team-a', 'b')));
     })();
-    await clock.advance(TIMEOUT_MS / 2 - 1);
+    await clock.advance(CALL_MS / 2 - 1);
     expect(ended).toEqual([]);
     await clock.advance(1);
     await second;
@@ -72,12 +73,29 @@ describe('queueGetPod', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it("leaves a call that waited as long as it may its own time-out's error", async () => {
+    const { clock, queue, outcomeOf } = start();
+    const timeout = new Error('what was asked, and what to do');
+    const getPod = queueGetPod(
+      async () => {
+        await clock.sleep(CALL_MS);
+        throw timeout;
+      },
+      { queue, clock, callTimeoutMs: CALL_MS },
+    );
+    const before = queue.run(() => clock.sleep(CALL_MS / 2 - 1));
+    const outcome = outcomeOf(getPod('team-a', 'a'));
+    await clock.advance(2 * CALL_MS);
+    await before;
+    expect(await outcome).toBe(timeout);
+  });
+
   it('ends a call that hangs, and does not call that a queue', async () => {
     const { clock, calls, getPod, outcomeOf } = start();
     const outcome = outcomeOf(getPod('team-a', 'a'));
-    await clock.advance(TIMEOUT_MS);
+    await clock.advance(queuedCallLimits(CALL_MS).timeoutMs);
     const error = await outcome;
-    expect(error).toMatchObject({ message: 'no answer about a pod within 1000 ms' });
+    expect(error).toMatchObject({ message: 'no answer about a pod within 2500 ms' });
     expect(error).not.toBeInstanceOf(KubernetesQueueError);
     expect(calls[0]?.signal?.aborted).toBe(true);
   });
@@ -101,7 +119,7 @@ describe('queueGetPod', () => {
   it('rejects with what the call rejects with', async () => {
     const { clock, queue } = start();
     const failure = new Error('no');
-    const getPod = queueGetPod(() => Promise.reject(failure), { queue, clock, timeoutMs: TIMEOUT_MS });
+    const getPod = queueGetPod(() => Promise.reject(failure), { queue, clock, callTimeoutMs: CALL_MS });
     await expect(getPod('team-a', 'a')).rejects.toBe(failure);
     expect(queue.running).toBe(0);
   });

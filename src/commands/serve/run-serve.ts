@@ -3,13 +3,15 @@ import { ConfigError, formatProblem } from '../../config/config-problem.ts';
 import type { ServeOptions } from '../../config/load-serve-config.ts';
 import type { LookupAddresses } from '../../hadoop/conf-dir/token-service-names.ts';
 import { errorCode } from '../../observability/error-code.ts';
-import { createLogger, type Logger } from '../../observability/logger.ts';
+import type { Logger } from '../../observability/logger.ts';
 import { systemClock } from '../../time/clock.ts';
 import { packageVersion } from '../package-version.ts';
 import type { Terminal } from '../terminal.ts';
 import { buildServe, type ServeParts } from './build-serve.ts';
+import { endOnSignal } from './end-on-signal.ts';
 import { followFiles } from './follow-files.ts';
 import { HttpServer } from './http-server.ts';
+import { openLog } from './open-log.ts';
 import { describePlan, planServe, type ServePlan } from './plan-serve.ts';
 
 /** Exit codes of `kerbridge serve`, for scripts. */
@@ -23,7 +25,10 @@ export async function runServe(
   { checkConfig = false, ...options }: RunOptions,
   terminal: Terminal,
 ): Promise<void> {
+  const stopEnding = endOnSignal(process, SERVE_EXIT.done);
   const plan = await planOrExplain(options, terminal);
+  // Those of `serve` are there within the same turn of the event loop.
+  stopEnding();
   if (plan === undefined) {
     terminal.exitWith(SERVE_EXIT.configuration);
   } else if (checkConfig) {
@@ -50,12 +55,14 @@ async function planOrExplain(options: ServeOptions, terminal: Terminal): Promise
 async function serve(plan: ServePlan): Promise<void> {
   const { config } = plan;
   const clock = systemClock;
-  const logger = createLogger({ level: config.logLevel, clock });
+  const { logger, output } = openLog({ descriptor: 1, level: config.logLevel, clock });
+  process.on('exit', () => output.flush());
   exitOnUnforeseen(logger);
   const version = packageVersion();
   const asked = shutdownSignal(logger);
 
   const parts = await buildServe({ plan, logger, clock, version, environment: process.env });
+  output.countDropped((lines) => parts.metrics.logLinesDropped.inc(lines));
   for (const { config: cluster, warnings } of plan.clusters) {
     for (const warning of warnings)
       logger.warn('Hadoop configuration is odd', { cluster: cluster.name, warning });

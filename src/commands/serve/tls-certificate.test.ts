@@ -214,6 +214,27 @@ describe('TlsCertificate', () => {
     expect(told()).toEqual(['used']);
   });
 
+  it('says that the old pair is in use again when it was put back', async () => {
+    const { certificate, change, told } = await open();
+    expect(certificate.state()).toEqual({ ok: true });
+    await change({ certificates: 'nothing' });
+    expect(certificate.state()).toEqual({ ok: false });
+    await change({ certificates: cert });
+    expect(certificate.state()).toEqual({ ok: true });
+    expect(told()).toEqual(['listen.tls.certFile: holds no certificate in PEM', 'used']);
+  });
+
+  it('takes a pair whose time has come once, though it was put there twice', async () => {
+    const { change, told, clock } = await open();
+    const change2 = { certificates: fixture('localhost.crt'), privateKey: fixture('localhost.key') };
+    await change(change2);
+    await change({ certificates: 'nothing' });
+    await change(change2);
+    told();
+    await clock.advance(120_000);
+    expect(told()).toEqual(['used']);
+  });
+
   it.each([
     ['gone', undefined, 'listen.tls: cannot read /tls/tls.crt: ENOENT'],
     ['expired', fixture('expired.crt'), 'listen.tls.certFile: expired at 2021-01-01T00:00:00.000Z: renew it'],

@@ -15,7 +15,7 @@ export interface TlsPair {
   readonly notAfter: number;
 }
 
-/** `used`: `current` is another pair now. `kept`: the files hold one that is not used, for these reasons. */
+/** `used`: the files hold `current`, which is another pair now, or was kept meanwhile. `kept`: the files hold one that is not used, for these reasons. */
 export type TlsCertificateEvent =
   | { readonly event: 'used'; readonly pair: TlsPair }
   | { readonly event: 'kept'; readonly problems: readonly ConfigProblem[] };
@@ -55,6 +55,7 @@ export class TlsCertificate {
   readonly #clock: Clock;
   readonly #stopped = new AbortController();
   #current: TlsPair;
+  #ok = true;
   #listener: ((event: TlsCertificateEvent) => void) | undefined;
 
   private constructor(files: WatchedFile<TlsPair>, clock: Clock) {
@@ -88,6 +89,11 @@ export class TlsCertificate {
     return validityProblem(this.#current, this.#clock.now());
   }
 
+  /** `ok` is false while the files hold something else than `current`. */
+  state(): { readonly ok: boolean } {
+    return { ok: this.#ok };
+  }
+
   /** Tells `listener` from now on. One listener, which must not throw. */
   follow(listener: (event: TlsCertificateEvent) => void): void {
     this.#listener = listener;
@@ -99,20 +105,20 @@ export class TlsCertificate {
   }
 
   #onChange(problems: readonly ConfigProblem[]): void {
-    if (problems.length > 0) this.#listener?.({ event: 'kept', problems: problems.map(named) });
+    if (problems.length > 0) this.#tell({ event: 'kept', problems: problems.map(named) });
     else this.#consider(this.#files.current);
   }
 
   #consider(pair: TlsPair): void {
-    if (pair === this.#current) return;
     const now = this.#clock.now();
     const problem = validityProblem(pair, now);
+    // Also when it is the old pair that was put back: whoever heard of `kept` must hear that it is over.
     if (problem === undefined || this.warning !== undefined) {
       this.#current = pair;
-      this.#listener?.({ event: 'used', pair });
+      this.#tell({ event: 'used', pair });
       return;
     }
-    this.#listener?.({ event: 'kept', problems: [{ path: CERT_KEY, message: problem }] });
+    this.#tell({ event: 'kept', problems: [{ path: CERT_KEY, message: problem }] });
     if (pair.notBefore > now) void this.#waitFor(pair);
   }
 
@@ -126,7 +132,12 @@ export class TlsCertificate {
     } catch (error) {
       if (!signal.aborted) throw error;
     }
-    if (!signal.aborted && pair === this.#files.current) this.#consider(pair);
+    if (!signal.aborted && pair === this.#files.current && pair !== this.#current) this.#consider(pair);
+  }
+
+  #tell(event: TlsCertificateEvent): void {
+    this.#ok = event.event === 'used';
+    this.#listener?.(event);
   }
 }
 

@@ -379,7 +379,13 @@ describe('without a ticket', () => {
   it.each(cases)('because of %s the call fails as %s', async (cause, failure, message) => {
     spnego.failure = new SpnegoError(cause, 'GSS says so', { fix: 'do this' });
     const error = await failureOf(session.send(issue));
-    expect(error).toMatchObject({ failure, message, fix: 'do this', cause: spnego.failure });
+    expect(error).toMatchObject({
+      failure,
+      message,
+      fix: 'do this',
+      dependency: 'kerberos',
+      cause: spnego.failure,
+    });
     expect(nameNode.requests).toEqual([]);
   });
 
@@ -404,7 +410,7 @@ describe('without a ticket', () => {
   it('because of a bug the call fails all the same, and keeps nothing of the error', async () => {
     spnego.failure = new TypeError('Authorization: Negotiate YIIC');
     const error = await failureOf(session.send(issue));
-    expect([error.failure, error.cause]).toEqual(['unreachable', undefined]);
+    expect([error.failure, error.dependency, error.cause]).toEqual(['unreachable', 'kerberos', undefined]);
     expect(everythingIn(error)).not.toContain('YIIC');
   });
 });

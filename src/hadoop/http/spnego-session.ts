@@ -123,8 +123,8 @@ export class SpnegoSession {
 
   /**
    * The server's reply, whatever its status, once it has accepted who we are. Rejects with TokenServiceError
-   * `authentication` when it has not (also not after one new SPNEGO), `unreachable` when the server or the KDC could not
-   * be asked, `overloaded` when our queue before the server is full or too slow, or with the reason of the request's signal.
+   * `authentication` when it has not (also not after one new SPNEGO), `unreachable` when the server or the KDC
+   * (`dependency` kerberos) could not be asked, `overloaded` when our queue before the server is full or too slow, or with the reason of the request's signal.
    */
   async send(request: SessionRequest): Promise<HadoopHttpReply> {
     let refused: HadoopRefusal | undefined;
@@ -273,6 +273,7 @@ function spnegoFailure(error: unknown, principal: string, endpoint: string): Tok
   if (!(error instanceof SpnegoError)) {
     return new TokenServiceError('unreachable', `no ticket for ${principal}: the Kerberos client failed`, {
       endpoint,
+      dependency: 'kerberos',
     });
   }
   const couldNotAsk = error.failure === 'kdc-unreachable' || error.failure === 'process';
@@ -281,6 +282,11 @@ function spnegoFailure(error: unknown, principal: string, endpoint: string): Tok
     couldNotAsk && error.failure === 'kdc-unreachable'
       ? `the KDC of ${principal} does not answer: ${error.message}`
       : `no ticket for ${principal}: ${error.message}`,
-    { endpoint, cause: error, ...(error.fix === undefined ? {} : { fix: error.fix }) },
+    {
+      endpoint,
+      dependency: 'kerberos',
+      cause: error,
+      ...(error.fix === undefined ? {} : { fix: error.fix }),
+    },
   );
 }

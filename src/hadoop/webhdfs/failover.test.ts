@@ -36,7 +36,10 @@ const isSpnegoFailure = (answer: Answer): answer is SpnegoFailure =>
 function failureOf(answer: Exclude<Answer, 'ok'>, member: string): TokenServiceError {
   if (isSpnegoFailure(answer)) {
     const failure = couldNotAsk.includes(answer) ? 'unreachable' : 'authentication';
-    return new TokenServiceError(failure, answer, { cause: new SpnegoError(answer, 'x') });
+    return new TokenServiceError(failure, answer, {
+      dependency: 'kerberos',
+      cause: new SpnegoError(answer, 'x'),
+    });
   }
   return new TokenServiceError(answer, `${member} says so`, {
     endpoint: `http://${member}`,
@@ -149,6 +152,7 @@ describe('who is asked', () => {
     answers = { nn1: 'kdc-unreachable', nn3: 'unreachable' };
     expect(await errorOf(trio.run(ask))).toMatchObject({
       message: expect.stringContaining('nn1: unreachable: kdc-'),
+      dependency: 'kerberos',
     });
     expect(asked).toEqual(['nn1', 'nn3']);
   });

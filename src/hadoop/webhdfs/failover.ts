@@ -143,11 +143,12 @@ export class Failover<Member> {
         cause: reason,
       });
     }
-    const { failure, message, endpoint, exception, fix } = this.#nobodyAnswered(failures);
+    const { failure, message, endpoint, exception, fix, dependency } = this.#nobodyAnswered(failures);
     return new TokenServiceError(failure, [reason.message, message, ...waiting].join('; '), {
       ...(endpoint === undefined ? {} : { endpoint }),
       ...(exception === undefined ? {} : { exception }),
       ...(fix === undefined ? {} : { fix }),
+      ...(dependency === undefined ? {} : { dependency }),
       cause: reason,
     });
   }
@@ -181,6 +182,7 @@ export class Failover<Member> {
       ...(worst.endpoint === undefined ? {} : { endpoint: worst.endpoint }),
       ...(worst.exception === undefined ? {} : { exception: worst.exception }),
       ...(worst.fix === undefined ? {} : { fix: worst.fix }),
+      ...(worst.dependency === undefined ? {} : { dependency: worst.dependency }),
       cause: worst,
     });
   }

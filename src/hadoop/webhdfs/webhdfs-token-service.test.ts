@@ -569,6 +569,7 @@ describe('when the deadline comes', () => {
     expect(await outcome).toMatchObject({
       failure: 'unreachable',
       message: expect.stringMatching(/^no token within 30000 ms; the KDC of kerbridge@.* does not answer/u),
+      dependency: 'kerberos',
       endpoint: nn1.origin,
       fix: expect.stringContaining('krb5.conf'),
     });

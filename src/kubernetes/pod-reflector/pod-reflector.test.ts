@@ -407,6 +407,14 @@ describe('a list that replaces', () => {
     expect(failures().at(-1)).toMatchObject({ error: { httpStatus: 410 }, relist: true, retryInMs: 0 });
   });
 
+  it('that fails is told apart from a watch', async () => {
+    source.failOnce('list', failure('unreachable'));
+    source.failOnce('watch', failure('unreachable'));
+    reflector.start();
+    await clock.advance(2 * RETRY_MS);
+    expect(failures()).toMatchObject([{ step: 'list' }, { step: 'watch' }]);
+  });
+
   it('waits when what it has just been given is gone too', async () => {
     reflector.start();
     for (let n = 0; n < 3; n += 1) source.failOnce('watch', gone());
@@ -424,7 +432,10 @@ describe('a list that replaces', () => {
     source.watch.fail(failure('unreachable'));
     await clock.advance(RETRY_MS);
     expect(source.calls).toEqual(['list', 'watch 101', 'watch 101', 'list', 'watch 102']);
-    expect(failures()).toMatchObject([{ relist: false }, { relist: true, error: { httpStatus: 410 } }]);
+    expect(failures()).toMatchObject([
+      { step: 'watch', relist: false },
+      { step: 'watch', relist: true, error: { httpStatus: 410 } },
+    ]);
   });
 });
 
@@ -635,7 +646,126 @@ describe('staleness', () => {
     expect(look('a')).toBeUndefined();
     source.bookmark();
     await settle();
+    expect(look('a')).toBeUndefined();
+    // The API server is asked how far it is.
+    await clock.advance(30_000);
     expect(look('a')).toMatchObject({ uid: 'a-1' });
+  });
+});
+
+describe('a watch that is held up', () => {
+  /** The API server is further than what is let through: bookmarks, and behind them the end of a pod. */
+  async function holdUp(): Promise<void> {
+    source.put(A);
+    await sync();
+    source.namedVersion = '1000';
+  }
+
+  it.each<[string, string | Error]>([
+    ['has not come to where the API server was', '1000'],
+    ['can not be compared with the API server', 'opaque'],
+    ['nobody could compare with the API server', failure('server-error')],
+  ])('is ended after 150 s if it %s, however lively, and a list tells', async (_, named) => {
+    source.put(A);
+    await sync();
+    source.namedVersion = named;
+    await pass(149_999);
+    expect(source.calls).toEqual(['list', 'watch 101']);
+    const held = source.watch;
+    expect(look('a')).toMatchObject({ uid: 'a-1' });
+    await clock.advance(1);
+    expect(held.closed).toBe(true);
+    expect(failures()).toMatchObject([{ relist: true, error: { code: 'bad-reply' } }]);
+    source.delete(A);
+    await clock.advance(RETRY_MS);
+    expect(source.calls).toEqual(['list', 'watch 101', 'list', 'watch 102']);
+    expect(goneUids).toEqual(['a-1']);
+  });
+
+  it('is not vouched for 180 s after the last that is sure, when no list can be had', async () => {
+    await holdUp();
+    const listPage = source.listPage.bind(source);
+    source.listPage = async (continueFrom, signal) => {
+      await clock.sleep(60_000, signal);
+      return await listPage(continueFrom, signal);
+    };
+    await pass(149_999);
+    await clock.advance(30_001);
+    expect(look('a')).toMatchObject({ uid: 'a-1' });
+    await clock.advance(1);
+    expect(look('a')).toBeUndefined();
+  });
+
+  it('is told from one that comes there in time', async () => {
+    await holdUp();
+    for (let minute = 1; minute <= 6; minute += 1) {
+      await clock.advance(60_000);
+      // Where the API server was a minute and a half ago, and the question after that.
+      source.watch.sendEvent('BOOKMARK', {
+        kind: 'Pod',
+        metadata: { resourceVersion: source.namedVersion },
+      });
+      await settle();
+      source.namedVersion = String(1000 + minute);
+    }
+    expect(source.calls).toEqual(['list', 'watch 101']);
+    expect(look('a')).toMatchObject({ uid: 'a-1' });
+  });
+
+  it('is not gone on with when it breaks: what it would tell from there is as old', async () => {
+    await holdUp();
+    await pass(149_000);
+    source.failWith(failure('unreachable'));
+    source.watch.fail(failure('unreachable'));
+    await clock.advance(31_001);
+    source.calls.length = 0;
+    source.failWith(undefined);
+    source.namedVersion = undefined;
+    source.delete(A);
+    await clock.advance(RETRY_MS);
+    expect(source.calls).toEqual(['list', 'watch 102']);
+    expect(reflector.state()).toMatchObject({ fresh: true, pods: 0 });
+  });
+
+  it('does not follow a list that took too long as if that were new', async () => {
+    source.put(A);
+    source.namedVersion = '1000';
+    const listPage = source.listPage.bind(source);
+    source.listPage = async (continueFrom, signal) => {
+      const page = await listPage(continueFrom, signal);
+      await clock.sleep(200_000, signal);
+      return page;
+    };
+    reflector.start();
+    await clock.advance(200_000);
+    expect(reflector.state()).toMatchObject({ synced: true, fresh: false });
+    source.watch.sendEvent('BOOKMARK', { kind: 'Pod', metadata: { resourceVersion: '1000' } });
+    await settle();
+    expect(reflector.state()).toMatchObject({ synced: true, fresh: true });
+  });
+
+  it('is not ended by the API server: 30 s later we do, and a list tells', async () => {
+    source.put(A);
+    await sync();
+    const held = source.watch;
+    expect(held.query.timeoutSeconds).toBe(360);
+    await pass(389_999);
+    expect(held.closed).toBe(false);
+    source.delete(A);
+    await clock.advance(1);
+    expect(held.closed).toBe(true);
+    await clock.advance(RETRY_MS);
+    expect(source.calls).toEqual(['list', 'watch 101', 'list', 'watch 102']);
+    expect(failures()).toMatchObject([
+      { relist: true, error: { message: expect.stringMatching(/360000 ms/) } },
+    ]);
+  });
+
+  it('is looked for twice a minute', async () => {
+    await sync();
+    expect(source.versionReads).toBe(1);
+    await pass(60_000);
+    expect(source.versionReads).toBe(3);
   });
 });
 

@@ -184,6 +184,28 @@ describe('listPage', () => {
   });
 });
 
+describe('readVersion', () => {
+  it('asks for the state of now, of one pod, whatever its labels', async () => {
+    const labelled = createHttpPodSource({
+      transport,
+      server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      labelSelector: 'a=b',
+    });
+    answer = send(list({ items: [{ a: 1 }] }, { continue: 'next' }));
+    expect(await labelled.readVersion(caller.signal)).toBe('7');
+    expect(seen).toMatchObject([{ path: '/api/v1/pods', query: { limit: '1' } }]);
+    expect(seen[0]?.query).toEqual({ limit: '1' });
+  });
+
+  it.each([
+    ['an error', send('', 500), 'server-error'],
+    ['no version', send(list({}, { resourceVersion: '' })), 'bad-reply'],
+  ])('does not take %s for one', async (_, reply, code) => {
+    answer = reply;
+    await expect(source.readVersion(caller.signal)).rejects.toMatchObject({ code });
+  });
+});
+
 describe('openWatch', () => {
   it('asks for what comes after, with bookmarks', async () => {
     answer = send('a\nb\n');

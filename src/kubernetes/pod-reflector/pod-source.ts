@@ -26,11 +26,13 @@ export interface WatchQuery {
 }
 
 /**
- * LIST and WATCH of the pods of all namespaces. Both reject with KubernetesApiError, `httpStatus` 410 when what they ask
+ * LIST and WATCH of the pods of all namespaces. All reject with KubernetesApiError, `httpStatus` 410 when what they ask
  * for is no longer kept; or with the reason of an aborted signal.
  */
 export interface PodSource {
   listPage(continueFrom: string | undefined, signal: AbortSignal): Promise<PodPage>;
+  /** The version of now, of all pods. */
+  readVersion(signal: AbortSignal): Promise<string>;
   /** Resolves when the watch has begun; its body is lines of JSON. Aborting `signal` ends both. */
   openWatch(query: WatchQuery, signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
 }
@@ -50,14 +52,13 @@ export function createHttpPodSource(options: HttpPodSourceOptions): PodSource {
   const { transport, server, labelSelector = '' } = options;
   let limit = FIRST_PAGE_LIMIT;
 
-  const urlOf = (query: Readonly<Record<string, string>>): string => {
+  const urlOfAll = (query: Readonly<Record<string, string>>): string => {
     const url = new URL(`${server.replace(/\/+$/, '')}/api/v1/pods`);
-    url.search = new URLSearchParams({
-      ...(labelSelector === '' ? {} : { labelSelector }),
-      ...query,
-    }).toString();
+    url.search = new URLSearchParams(query).toString();
     return url.href;
   };
+  const urlOf = (query: Readonly<Record<string, string>>): string =>
+    urlOfAll({ ...(labelSelector === '' ? {} : { labelSelector }), ...query });
 
   /*
    * Without a resourceVersion, which asks for the state of now (quorum, or the API server's cache once it has caught up).
@@ -80,6 +81,12 @@ export function createHttpPodSource(options: HttpPodSourceOptions): PodSource {
     }
   }
 
+  // Without the label selector, for which the API server might have to look through all pods to find one.
+  async function readVersion(signal: AbortSignal): Promise<string> {
+    const reply = await transport.get(urlOfAll({ limit: '1' }), { signal, timeoutMs: TIMEOUT_MS });
+    return readPage(reply).resourceVersion;
+  }
+
   async function openWatch(query: WatchQuery, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
     const url = urlOf({
       watch: '1',
@@ -92,7 +99,7 @@ export function createHttpPodSource(options: HttpPodSourceOptions): PodSource {
     return reply.body;
   }
 
-  return { listPage, openWatch };
+  return { listPage, readVersion, openWatch };
 }
 
 function readPage(reply: Reply): PodPage {

@@ -1,6 +1,9 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { PodView } from '../../authentication/kubernetes-access.ts';
-import { PodStore } from './pod-store.ts';
+import { compileUserPattern } from '../../identity/user-name.ts';
+import { MAX_ANNOTATION_LENGTH, PodStore } from './pod-store.ts';
 
 let gone: string[];
 let store: PodStore;
@@ -28,7 +31,7 @@ describe('PodStore', () => {
     ['a terminating one', { deletionTimestamp: 7 }],
     ['one without an address', { podIps: [] }],
     ['one without annotations', { annotations: {} }],
-    ['a long annotation', { annotations: { user: 'x'.repeat(5_000) } }],
+    ['a long annotation', { annotations: { user: 'x'.repeat(4_096) } }],
   ])('gives %s back as it was', (_, change) => {
     store.put(pod(change));
     expect(store.get('team-a', 'a')).toEqual(pod(change));
@@ -37,6 +40,46 @@ describe('PodStore', () => {
   it('keeps the chosen annotations only', () => {
     store.put(pod({ annotations: { other: 'x', user: 'alice', users: 'bob' } }));
     expect(store.get('team-a', 'a')?.annotations).toEqual({ user: 'alice' });
+  });
+
+  it.each([
+    ['letters', 'x'],
+    ['characters of two units', 'x😀'],
+    ['a half of such a one', 'x\ud83d'],
+  ])('keeps 4 KiB of an annotation of 250 KB: %s', (_, unit) => {
+    store.put(pod({ annotations: { user: unit.repeat(80_000) } }));
+    const kept = store.get('team-a', 'a')?.annotations['user'] ?? '';
+    expect(kept.length).toBe(4_096);
+    expect(unit.repeat(80_000).startsWith(kept)).toBe(true);
+  });
+
+  it.each([
+    ['of letters', 'a'.repeat(250_000)],
+    ['whose beginning is a user', `alice${' '.repeat(MAX_ANNOTATION_LENGTH - 5)}x`],
+    ['whose beginning is a user and a line', `alice\n${'x'.repeat(250_000)}`],
+    ['whose beginning would fit', `${'a'.repeat(MAX_ANNOTATION_LENGTH)}!`],
+  ])('makes no user of one %s by cutting it', (_, value) => {
+    store.put(pod({ annotations: { user: value } }));
+    const kept = store.get('team-a', 'a')?.annotations['user'] ?? '';
+    expect(kept).not.toBe(value);
+    for (const pattern of [undefined, '.*', '[^]*']) {
+      expect([pattern, compileUserPattern(pattern)(kept)]).toEqual([pattern, 'invalid']);
+    }
+  });
+
+  it('leaves nothing of what it cuts away in memory', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for (let n = 0; n < 200; n += 1) {
+      const annotations = { user: Buffer.alloc(250_000, 'x').toString() };
+      store.put(pod({ name: `pod-${n}`, uid: `uid-${n}`, annotations }));
+    }
+    collect();
+    // 50 MB came, of which 1 MB stays.
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(20e6);
+    expect(store.size).toBe(200);
   });
 
   it('takes an annotation for one only if the pod has it itself', () => {

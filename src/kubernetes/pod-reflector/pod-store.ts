@@ -2,6 +2,11 @@ import type { PodView } from '../../authentication/kubernetes-access.ts';
 
 /** Texts that many pods share are kept once; past this many different ones the pool starts anew. */
 const MAX_POOLED = 20_000;
+/**
+ * Of one annotation, in UTF-16 units: room for a signed stamp. Whoever may create pods may write 256 KB into it. What is cut
+ * is no user (of 256 characters at most) and no signature, and is refused as such.
+ */
+export const MAX_ANNOTATION_LENGTH = 4096;
 
 export interface PodStoreOptions {
   /** Only these annotations are kept. */
@@ -106,7 +111,7 @@ export class PodStore {
     const chosen: [string, string][] = [];
     for (const key of this.#annotationKeys) {
       const value = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
-      if (value !== undefined) chosen.push([key, this.#pooled(value)]);
+      if (value !== undefined) chosen.push([key, this.#pooled(cut(value))]);
     }
     return chosen.length === 0 ? NO_ANNOTATIONS : Object.fromEntries(chosen);
   }
@@ -125,6 +130,12 @@ export class PodStore {
 const MAX_POOLED_LENGTH = 128;
 const NO_IPS: readonly string[] = Object.freeze([]);
 const NO_ANNOTATIONS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** A copy: a slice would keep the whole text in memory. */
+function cut(text: string): string {
+  if (text.length <= MAX_ANNOTATION_LENGTH) return text;
+  return Buffer.from(text.slice(0, MAX_ANNOTATION_LENGTH), 'utf16le').toString('utf16le');
+}
 
 function hasEnded({ phase }: PodView): boolean {
   return phase === 'Succeeded' || phase === 'Failed';

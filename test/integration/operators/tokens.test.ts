@@ -2,7 +2,12 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createOperatorAuthenticator } from '../../../src/authentication/authenticate-operator.ts';
+import {
+  createOperatorAuthenticator,
+  type OperatorAuthenticatorOptions,
+} from '../../../src/authentication/authenticate-operator.ts';
+import { SigningKeys } from '../../../src/authentication/signing-keys.ts';
+import { createOperatorTokenFilter } from '../../../src/authentication/token-filter.ts';
 import type { ListedToken } from '../../../src/delegation-tokens/token-cache.ts';
 import { sendProblem } from '../../../src/http-api/problem.ts';
 import {
@@ -12,7 +17,8 @@ import {
   tokensProblem,
 } from '../../../src/http-api/tokens-route.ts';
 import { type KubernetesApi, loadKubernetesApi } from '../../../src/kubernetes/kubernetes-api.ts';
-import type { Secret } from '../../../src/observability/secret.ts';
+import { Secret } from '../../../src/observability/secret.ts';
+import { systemClock } from '../../../src/time/clock.ts';
 import { readStack } from '../../stack/stack.ts';
 import {
   createServiceAccountLogin,
@@ -49,6 +55,9 @@ describe('GET /v1/tokens on the real API server', () => {
   let kubernetes: KubernetesApi;
   let server: Server;
   let url: string;
+  let filterServiceAccountToken: OperatorAuthenticatorOptions['filterServiceAccountToken'];
+  const unprovenTokens = { take: () => false };
+  let reviews = 0;
   const results: TokensResult[] = [];
 
   beforeAll(async () => {
@@ -57,9 +66,21 @@ describe('GET /v1/tokens on the real API server', () => {
     operators = await createServiceAccountLogin(admin, MAY_LIST);
     namespace = await TestNamespace.create(admin);
     kubernetes = loadKubernetesApi({ kubeconfig: login.kubeconfig });
+    filterServiceAccountToken = createOperatorTokenFilter({
+      keys: new SigningKeys({ readIssuer: kubernetes.readServiceAccountIssuer, clock: systemClock }),
+      audience: ADMIN_AUDIENCE,
+      issuers: [],
+      maxTokenLifetimeMs: 24 * 3_600_000,
+      clock: systemClock,
+    });
     const route = createTokensRoute({
       authenticateOperator: createOperatorAuthenticator({
-        reviewServiceAccountToken: kubernetes.reviewServiceAccountToken,
+        filterServiceAccountToken,
+        unprovenTokens,
+        reviewServiceAccountToken: (serviceAccountToken, audiences, options) => {
+          reviews += 1;
+          return kubernetes.reviewServiceAccountToken(serviceAccountToken, audiences, options);
+        },
         reviewAccess: kubernetes.reviewAccess,
         audience: ADMIN_AUDIENCE,
         access: LIST_TOKENS,
@@ -111,18 +132,39 @@ describe('GET /v1/tokens on the real API server', () => {
     const serviceAccountToken = await namespace.requestToken(['kerbridge'], { pod });
     expect(await ask(serviceAccountToken)).toEqual([
       401,
-      expect.objectContaining({
-        outcome: 'not-authenticated',
-        reason: 'service-account-token-invalid',
-      }),
+      expect.objectContaining({ outcome: 'not-authenticated', reason: 'jwt-audience-differs' }),
     ]);
   }, 60_000);
 
-  it('refuses a token for the API server itself', async () => {
-    expect(await ask(await namespace.requestToken([], {}))).toEqual([
-      401,
-      expect.objectContaining({ outcome: 'not-authenticated' }),
+  it.each([
+    ['for the API server itself', [], 'jwt-audience-differs'],
+    ['for pods too', [ADMIN_AUDIENCE, 'kerbridge'], 'jwt-several-audiences'],
+  ])(
+    'refuses a token %s',
+    async (_name, audiences, reason) => {
+      expect(await ask(await namespace.requestToken(audiences, {}))).toEqual([
+        401,
+        expect.objectContaining({ outcome: 'not-authenticated', reason }),
+      ]);
+    },
+    60_000,
+  );
+
+  it('asks the API server nothing about garbage, forged tokens and other tokens', async () => {
+    const before = reviews;
+    const good = (await namespace.requestToken([ADMIN_AUDIENCE], {})).reveal();
+    const other = (await namespace.requestToken([ADMIN_AUDIENCE], {})).reveal();
+    const mixed = [...good.split('.').slice(0, 2), other.split('.')[2]].join('.');
+    const reasons: unknown[] = [];
+    for (const shown of ['garbagegarbagegarbage', mixed]) {
+      const [status, result] = await ask(new Secret(shown));
+      reasons.push([status, result !== undefined && 'reason' in result ? result.reason : result]);
+    }
+    expect(reasons).toEqual([
+      [401, 'jwt-malformed'],
+      [401, 'jwt-signature-invalid'],
     ]);
+    expect(reviews).toBe(before);
   }, 60_000);
 
   it('refuses an account without the right, a pod’s too', async () => {
@@ -184,6 +226,8 @@ describe('GET /v1/tokens on the real API server', () => {
   it('could not check when serve itself may not ask', async () => {
     const powerless = loadKubernetesApi({ kubeconfig: operators.kubeconfig });
     const authenticate = createOperatorAuthenticator({
+      filterServiceAccountToken,
+      unprovenTokens,
       reviewServiceAccountToken: kubernetes.reviewServiceAccountToken,
       reviewAccess: powerless.reviewAccess,
       audience: ADMIN_AUDIENCE,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hdfsControl } from '../../stack/stack.ts';
 import { waitFor } from '../serve-process.ts';
@@ -31,7 +31,15 @@ describe('a decision that cannot be recorded', () => {
     let serve: ServeProcess;
 
     beforeAll(async () => {
-      serve = await world.serve({ audit: { file: '/dev/full' } });
+      const file = join(world.folder, 'fills-up.jsonl');
+      const disk = join(world.folder, 'disk.jsonl');
+      await writeFile(disk, '');
+      await symlink(disk, file);
+      serve = await world.serve({ audit: { file } });
+      await symlink('/dev/full', `${file}.next`);
+      await rename(`${file}.next`, file);
+      // Once a second it is looked whether the file is still the one that its path names.
+      await waitFor(async () => (await askCredentials(serve, undefined)).status === 503);
     });
 
     it.each(callers)('503 to a caller who %s', async (_, token) => {
@@ -43,6 +51,14 @@ describe('a decision that cannot be recorded', () => {
         expect(JSON.stringify(line)).toContain('ENOSPC');
       }
     });
+  });
+
+  it('ends the process at its start if the disk is full', async () => {
+    const started: unknown = await world
+      .serve({ audit: { file: '/dev/full' } })
+      .catch((error: unknown) => error);
+    expect(String(started)).toContain('"message":"Cannot write the audit"');
+    expect(String(started)).toContain('ENOSPC');
   });
 
   it('503 while the folder of the audit file is gone, 200 once it is back', async () => {

@@ -24,20 +24,38 @@ describe('a caller of whom nobody can say that it is not revoked', () => {
     await world[Symbol.asyncDispose]();
   });
 
-  it('503 from the start if our account may not read the ConfigMap; the log says what to grant', async () => {
+  it('503 from the start if our account may not read the ConfigMap: not ready, and the log says what to grant', async () => {
     const rules = LEAST_RULES.filter(({ resources }) => resources?.includes('configmaps') !== true);
     const login = await createServiceAccountLogin(world.stack.kubernetes.kubeconfig.admin, rules);
-    const serve = await world.serve({ kubernetes: { kubeconfig: login.kubeconfig, audience: AUDIENCE } });
+    const serve = await world.serve(
+      { kubernetes: { kubeconfig: login.kubeconfig, audience: AUDIENCE } },
+      { untilReady: false },
+    );
     const { pod, serviceAccountToken } = await world.pod({ user: 'alice' });
     await expectCouldNotCheck(
       serve,
       await askCredentials(serve, serviceAccountToken),
       'identity-unavailable',
-      { dependency: 'revocations', reason: 'revocations', pod },
+      {
+        dependency: 'revocations',
+        reason: 'revocations',
+        detail: expect.stringMatching(/^forbidden: /),
+        pod,
+      },
     );
+    // The rest is there sooner or later, and this never.
+    const blocking = async () => {
+      const report = (await (await fetch(`${serve.adminUrl}/readyz`)).json()) as {
+        dependencies: { name: string; blocking: boolean }[];
+      };
+      return report.dependencies.flatMap((each) => (each.blocking ? [each.name] : []));
+    };
+    await waitFor(async () => (await blocking()).length < 2);
+    expect(await blocking()).toEqual(['revocations']);
     const line = serve.logLines().find(({ message }) => String(message).startsWith('Revocations cannot'));
     expect(line).toMatchObject({
       level: 'warn',
+      message: 'Revocations cannot be read; nobody gets credentials until they can be',
       configMap: `${world.namespace.name}/${NAME}`,
       fix: expect.stringContaining('`get` on `configmaps`') as unknown,
     });

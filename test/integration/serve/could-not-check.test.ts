@@ -99,7 +99,7 @@ describe('what cannot be checked is neither allowed nor refused', () => {
     const answer = await askCredentials(serveWithout, serviceAccountToken);
     await expectCouldNotCheck(serveWithout, answer, 'kerberos-unavailable', {
       dependency: 'kerberos',
-      reason: 'authentication',
+      reason: 'unreachable',
     });
     expect(JSON.stringify(await serveWithout.logLineOf(answer.json['requestId']))).toMatch(/KDC/);
     await serveWithout.stop();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
@@ -119,6 +119,21 @@ describe('kerbridge serve as a process', () => {
     expect((await underWay).status).toBe(200);
     expect(await stopped).toEqual({ exitCode: 0, signal: null });
     for (const child of children) expect(() => process.kill(child, 0)).toThrow('ESRCH');
+  });
+
+  it('audits at its end what it had turned away unread since the last summary', async () => {
+    const serve = await world.serve();
+    for (let request = 0; request < 3; request += 1) {
+      const socket = connect(Number(new URL(serve.url).port), '127.0.0.1').end('garbage\r\n\r\n');
+      socket.resume();
+      await once(socket, 'close');
+    }
+    const audited = () =>
+      serve.auditLines().flatMap(({ reason, requests }) => (reason === 'malformed' ? [requests] : []));
+    await waitFor(() => audited().length > 0);
+    expect(audited()).toEqual([1]);
+    await serve.stop();
+    expect(audited()).toEqual([1, 2]);
   });
 
   it('a port that is taken: a clear error and exit 1', async () => {
