@@ -92,28 +92,29 @@ describe('createPodAuthenticator', () => {
   );
 
   it.each<UnprovenReason>(['unknown-key', 'keys-unavailable'])(
-    'leaves a token that is unproven (%s) to the API server, and only then asks for a place of the namespace [namespace-admitted-late]',
+    'leaves a token that is unproven (%s) to the API server, and only then asks for a place of the namespace [pod-admitted-late]',
     async (why) => {
       const { authenticate, api, serviceAccountToken } = setUp(
         { unprovenTokens: { 'unknown-key': NONE, 'keys-unavailable': NONE, [why]: PLENTY } },
         (claims) => ({ outcome: 'unproven', why, claims }),
       );
       const asked: string[] = [];
-      const admitNamespace = (namespace: string) => asked.push(namespace, ...api.calls) > 0;
-      expect((await authenticate(from(serviceAccountToken), { admitNamespace })).outcome).toBe(
-        'authenticated',
-      );
+      const admitPod = ({ namespace }: { namespace: string }) => {
+        asked.push(namespace, ...api.calls);
+        return undefined;
+      };
+      expect((await authenticate(from(serviceAccountToken), { admitPod })).outcome).toBe('authenticated');
       expect(asked).toEqual(['team-a', 'review for kerbridge']);
     },
   );
 
-  it('holds the limit of a namespace also for a token that is unproven [namespace-admitted-late]', async () => {
+  it('holds the limit of a namespace also for a token that is unproven [pod-admitted-late]', async () => {
     const { authenticate, api, serviceAccountToken } = setUp({}, (claims) => ({
       outcome: 'unproven',
       why: 'keys-unavailable',
       claims,
     }));
-    expect(await authenticate(from(serviceAccountToken), { admitNamespace: () => false })).toEqual({
+    expect(await authenticate(from(serviceAccountToken), { admitPod: () => 'namespace' })).toEqual({
       outcome: 'limited',
       limit: 'namespace',
       namespace: 'team-a',
@@ -130,7 +131,10 @@ describe('createPodAuthenticator', () => {
     api.deletePod(pod);
     const asked: string[] = [];
     await authenticate(from(serviceAccountToken), {
-      admitNamespace: (namespace) => asked.push(namespace) > 0,
+      admitPod: ({ namespace }) => {
+        asked.push(namespace);
+        return undefined;
+      },
     });
     expect(asked).toEqual([]);
   });
@@ -144,21 +148,24 @@ describe('createPodAuthenticator', () => {
     expect(api.calls).toEqual([]);
   });
 
-  it('asks nobody when the namespace has its limit [namespace-admitted]', async () => {
-    const { authenticate, api, serviceAccountToken } = setUp();
-    const asked: string[] = [];
-    const result = await authenticate(from(serviceAccountToken), {
-      admitNamespace: (namespace) => {
-        asked.push(namespace);
-        return false;
-      },
-    });
-    expect(result).toEqual({ outcome: 'limited', limit: 'namespace', namespace: 'team-a' });
-    expect(asked).toEqual(['team-a']);
-    expect(api.calls).toEqual([]);
-  });
+  it.each(['namespace', 'pod'] as const)(
+    'asks nobody when the %s has its limit [pod-admitted]',
+    async (limit) => {
+      const { authenticate, api, pod, serviceAccountToken } = setUp();
+      const asked: object[] = [];
+      const result = await authenticate(from(serviceAccountToken), {
+        admitPod: (claimed) => {
+          asked.push(claimed);
+          return limit;
+        },
+      });
+      expect(result).toEqual({ outcome: 'limited', limit, namespace: 'team-a' });
+      expect(asked).toEqual([{ namespace: 'team-a', uid: pod.uid }]);
+      expect(api.calls).toEqual([]);
+    },
+  );
 
-  it('neither filters nor reviews again what the API server said yes to a moment ago, but judges the pod [pod-finished] [namespace-admitted]', async () => {
+  it('neither filters nor reviews again what the API server said yes to a moment ago, but judges the pod [pod-finished]', async () => {
     let recalled: ReturnType<RecallReview>;
     const never = () => Promise.reject(new Error('asked'));
     const { api, authenticate, pod, serviceAccountToken } = setUp({
@@ -170,8 +177,11 @@ describe('createPodAuthenticator', () => {
     if (claims === undefined) throw new Error('no claims');
     recalled = { claims, review: await api.reviewServiceAccountToken(serviceAccountToken, [AUDIENCE]) };
     const counted: string[] = [];
-    const admitNamespace = (namespace: string) => counted.push(namespace) > 0;
-    expect((await authenticate(from(serviceAccountToken), { admitNamespace })).outcome).toBe('authenticated');
+    const admitPod = ({ namespace }: { namespace: string }) => {
+      counted.push(namespace);
+      return undefined;
+    };
+    expect((await authenticate(from(serviceAccountToken), { admitPod })).outcome).toBe('authenticated');
     expect(counted).toEqual(['team-a']);
     api.setPhase(pod, 'Succeeded');
     expect(await authenticate(from(serviceAccountToken))).toEqual(refused('pod-finished'));

@@ -60,7 +60,7 @@ export function createPodAuthenticator(options: PodAuthenticatorOptions): Authen
   if (audience === '')
     throw new RangeError('audience is empty: name the audience that callers request their tokens for');
 
-  return async ({ authorization, sourceAddress }, { signal, admitCheck, admitNamespace } = {}) => {
+  return async ({ authorization, sourceAddress }, { signal, admitCheck, admitPod } = {}) => {
     const callOptions = signal === undefined ? {} : { signal };
     const isAdmitted = (): boolean => admitCheck?.() !== false;
 
@@ -83,10 +83,11 @@ export function createPodAuthenticator(options: PodAuthenticatorOptions): Authen
     // check: unproven-token-limit
     if (filtered.outcome === 'unproven' && !unprovenTokens[filtered.why].take())
       return { outcome: 'could-not-check', dependency: 'unknown-signing-keys' };
-    // Only a signature proves the namespace before the API server does: else anybody could use up another one's places.
-    // check: namespace-admitted
-    if (filtered.outcome === 'verified' && admitNamespace?.(filtered.claims.namespace) === false)
-      return { outcome: 'limited', limit: 'namespace', namespace: filtered.claims.namespace };
+    // Only a signature proves the pod before the API server does: else anybody could use up another one's places.
+    const { namespace, pod } = filtered.claims;
+    const limit = filtered.outcome === 'verified' ? admitPod?.({ namespace, uid: pod.uid }) : undefined;
+    // check: pod-admitted
+    if (limit !== undefined) return { outcome: 'limited', limit, namespace };
 
     try {
       const review =
@@ -95,9 +96,13 @@ export function createPodAuthenticator(options: PodAuthenticatorOptions): Authen
       if (read.outcome === 'refused') return read;
       const { claim } = read;
       // Without the API server's keys every token comes here unproven, and the limit holds all the same.
-      // check: namespace-admitted-late
-      if (filtered.outcome === 'unproven' && admitNamespace?.(claim.namespace) === false)
-        return { outcome: 'limited', limit: 'namespace', namespace: claim.namespace };
+      const lateLimit =
+        filtered.outcome === 'unproven'
+          ? admitPod?.({ namespace: claim.namespace, uid: claim.podUid })
+          : undefined;
+      // check: pod-admitted-late
+      if (lateLimit !== undefined)
+        return { outcome: 'limited', limit: lateLimit, namespace: claim.namespace };
 
       const judge = (pod: PodView | undefined): AuthenticationResult =>
         judgePod(pod, claim, {

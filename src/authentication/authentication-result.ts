@@ -7,6 +7,12 @@ export interface AuthenticatedPod {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** The pod that a token was made for, by the word of the API server: whether the caller is that pod is another question. */
+export type BoundPod = Omit<AuthenticatedPod, 'annotations'>;
+
+/** Which limit of what one namespace, or one pod, may have under way. */
+export type PodLimit = 'namespace' | 'pod';
+
 /** Why a caller is not authenticated: for the operator's log, never for the caller. */
 export type AuthenticationRefusal =
   | 'no-bearer-token'
@@ -62,13 +68,19 @@ export type CouldNotCheckDependency =
 /** The three outcomes: allowed, refused, could not check. Never a guess. `limited` is a refusal to check now. */
 export type AuthenticationResult =
   | { readonly outcome: 'authenticated'; readonly pod: AuthenticatedPod }
-  | { readonly outcome: 'refused'; readonly reason: AuthenticationRefusal; readonly detail?: string }
+  | {
+      readonly outcome: 'refused';
+      readonly reason: AuthenticationRefusal;
+      readonly detail?: string;
+      readonly pod?: BoundPod;
+    }
   | {
       readonly outcome: 'could-not-check';
       readonly dependency: CouldNotCheckDependency;
       readonly cause?: unknown;
+      readonly pod?: BoundPod;
     }
-  | { readonly outcome: 'limited'; readonly limit: 'namespace'; readonly namespace: string }
+  | { readonly outcome: 'limited'; readonly limit: PodLimit; readonly namespace: string }
   /** As many callers are being checked as may. */
   | { readonly outcome: 'limited'; readonly limit: 'authentications' };
 
@@ -87,10 +99,10 @@ export interface AuthenticateOptions {
    */
   readonly admitCheck?: () => boolean;
   /**
-   * Asked once the namespace is proven, by the token's signature before the API server is asked anything, else by its
-   * answer: false gives `limited`. Whoever answers true keeps the place until the request ends.
+   * Asked once it is proven which pod the token is of, by its signature before the API server is asked anything, else by
+   * its answer. Gives the limit that keeps it out, or undefined: then the place is kept until the request ends.
    */
-  readonly admitNamespace?: (namespace: string) => boolean;
+  readonly admitPod?: (pod: { readonly namespace: string; readonly uid: string }) => PodLimit | undefined;
 }
 
 export type AuthenticatePod = (

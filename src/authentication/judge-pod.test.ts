@@ -46,6 +46,7 @@ describe('judgePod', () => {
     expect(judge({ podIps: [] }, '10.0.0.7')).toEqual({
       outcome: 'could-not-check',
       dependency: 'pod-address',
+      pod: { namespace: 'team-a', name: 'job-1', uid: 'pod-1', serviceAccount: 'trainer' },
     });
   });
 
@@ -55,6 +56,15 @@ describe('judgePod', () => {
       expect(judge({}, sourceAddress)).toEqual(refused('source-address-differs'));
     },
   );
+
+  it('says of which pod the token is that it refuses [pod-finished]', () => {
+    expect(judge({ phase: 'Failed', annotations: { secret: 'x' } })).toEqual({
+      outcome: 'refused',
+      reason: 'pod-finished',
+      detail: 'team-a/job-1: Failed',
+      pod: { namespace: 'team-a', name: 'job-1', uid: 'pod-1', serviceAccount: 'trainer' },
+    });
+  });
 
   it.each(['10.0.0.7', 'fd00::7'])('allows a request from %s', (sourceAddress) => {
     expect(judge({}, sourceAddress).outcome).toBe('authenticated');

@@ -1,4 +1,4 @@
-import type { AuthenticationRefusal, AuthenticationResult } from './authentication-result.ts';
+import type { AuthenticationRefusal, AuthenticationResult, BoundPod } from './authentication-result.ts';
 import type { BoundPodClaim } from './bound-pod-claim.ts';
 import type { PodView } from './kubernetes-access.ts';
 
@@ -21,6 +21,14 @@ export function judgePod(
   { now, sourceAddress }: JudgePodOptions,
 ): AuthenticationResult {
   const named = `${claim.namespace}/${claim.podName}`;
+  const { namespace, podName: name, podUid: uid, serviceAccount } = claim;
+  const bound: BoundPod = { namespace, name, uid, serviceAccount };
+  const refused = (reason: AuthenticationRefusal, detail: string): AuthenticationResult => ({
+    outcome: 'refused',
+    reason,
+    detail,
+    pod: bound,
+  });
   // check: pod-found
   if (pod === undefined) return refused('pod-not-found', named);
   // A pod that was made anew under its name is another one.
@@ -45,7 +53,7 @@ export function judgePod(
     // The first container can be faster than the kubelet's report of the address.
     // check: pod-address-known
     if (pod.podIps.length === 0) {
-      return { outcome: 'could-not-check', dependency: 'pod-address' };
+      return { outcome: 'could-not-check', dependency: 'pod-address', pod: bound };
     }
     // check: source-address
     if (!pod.podIps.includes(sourceAddress)) {
@@ -66,8 +74,4 @@ export function judgePod(
       annotations: pod.annotations,
     },
   };
-}
-
-function refused(reason: AuthenticationRefusal, detail: string): AuthenticationResult {
-  return { outcome: 'refused', reason, detail };
 }

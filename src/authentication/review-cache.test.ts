@@ -111,7 +111,7 @@ describe('the API server', () => {
     await clock.advance(2499);
     expect(asked[0]?.signal?.aborted).toBe(false);
     await clock.advance(1);
-    expect(await call).toEqual(new Error('no answer to a TokenReview within 2500 ms'));
+    expect(await call).toEqual(new Error('TokenReview: no answer within 2500 ms'));
     expect(asked[0]?.signal?.aborted).toBe(true);
     asked[0]?.answer(yesFor('pod-1'));
     await settle();

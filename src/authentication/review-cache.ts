@@ -1,5 +1,4 @@
-import { type BoundedQueue, QueueFullError, QueueTimeoutError } from '../concurrency/bounded-queue.ts';
-import { withDeadline } from '../concurrency/deadline.ts';
+import type { BoundedQueue } from '../concurrency/bounded-queue.ts';
 import { SingleFlight } from '../concurrency/single-flight.ts';
 import type { Secret } from '../observability/secret.ts';
 import type { Clock } from '../time/clock.ts';
@@ -7,8 +6,8 @@ import type { RecallReview, ReviewBoundToken } from './authenticate-pod.ts';
 import { POD_UID_EXTRA } from './bound-pod-claim.ts';
 import type { ReviewTokenOfPod } from './confirm-invalidated.ts';
 import { ExpiringMap } from './expiring-map.ts';
-import { KubernetesQueueError, type ServiceAccountTokenReview } from './kubernetes-access.ts';
-import { queuedCallLimits } from './queued-call-limits.ts';
+import type { ServiceAccountTokenReview } from './kubernetes-access.ts';
+import { runQueued } from './queued-call.ts';
 import { createReviewKey } from './review-key.ts';
 import type { TokenClaims } from './token-claims.ts';
 
@@ -56,8 +55,7 @@ export interface ReviewCache {
  * other garbage.
  */
 export function createReviewCache(options: ReviewCacheOptions): ReviewCache {
-  const { audience, clock, queue, onLookUp = () => {} } = options;
-  const { maxWaitMs, timeoutMs } = queuedCallLimits(options.callTimeoutMs);
+  const { audience, clock, onLookUp = () => {} } = options;
   const { successTtlMs = SUCCESS_TTL_MS, failureTtlMs = FAILURE_TTL_MS } = options;
   const keyOf = createReviewKey();
   const flights = new SingleFlight<string, ServiceAccountTokenReview>();
@@ -74,24 +72,12 @@ export function createReviewCache(options: ReviewCacheOptions): ReviewCache {
     maxEntries: options.maxFailures,
   });
 
-  const ask = async (
-    serviceAccountToken: Secret<string>,
-    claims: TokenClaims,
-  ): Promise<ServiceAccountTokenReview> => {
-    const onTimeout = (): Error => new Error(`no answer to a TokenReview within ${timeoutMs} ms`);
-    try {
-      return await withDeadline({ clock, timeoutMs, onTimeout }, (signal) =>
-        queue.run(
-          () => options.reviewServiceAccountToken(serviceAccountToken, [audience], { claims, signal }),
-          { signal, maxWaitMs },
-        ),
-      );
-    } catch (error) {
-      if (error instanceof QueueFullError || error instanceof QueueTimeoutError)
-        throw new KubernetesQueueError(`TokenReview: ${error.message}`, { cause: error });
-      throw error;
-    }
-  };
+  const ask = (serviceAccountToken: Secret<string>, claims: TokenClaims) =>
+    runQueued(
+      'TokenReview',
+      (signal) => options.reviewServiceAccountToken(serviceAccountToken, [audience], { claims, signal }),
+      options,
+    );
 
   /** Belongs to no caller. */
   const fly = async (

@@ -451,6 +451,17 @@ describe('TokenCache', () => {
     expect(tokenService.liveTokens).toEqual([1, 2, 3, 4]);
   });
 
+  it('lets a namespace with many users push out only its own', async () => {
+    const { get, tokenService } = setUp({ maxEntries: 5 });
+    await get('alice', 'team-a');
+    for (let name = 0; name < 20; name += 1) await get(`user${name}`, 'team-b');
+    const issued = tokenService.liveTokens.length;
+    await get('alice', 'team-a');
+    expect(tokenService.liveTokens).toHaveLength(issued);
+    await get('user19', 'team-b');
+    expect(tokenService.liveTokens).toHaveLength(issued);
+  });
+
   it('does not keep passwords that will not be handed out again', async () => {
     const { cache, clock, get } = setUp();
     await get('alice');

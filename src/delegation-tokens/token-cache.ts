@@ -249,9 +249,23 @@ export class TokenCache {
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     this.#sweep();
-    if (this.#entries.size <= this.#maxEntries) return;
-    const [leastRecentlyUsed] = this.#entries.keys();
-    if (leastRecentlyUsed !== undefined) this.#entries.delete(leastRecentlyUsed);
+    if (this.#entries.size > this.#maxEntries) this.#makeRoom();
+  }
+
+  /**
+   * The entry that was not used for longest, of the namespace that has most: whoever can name many users in one namespace
+   * pushes out nobody else's tokens, which would all have to be had from Hadoop again.
+   */
+  #makeRoom(): void {
+    const counts = new Map<string, number>();
+    for (const { request } of this.#entries.values())
+      counts.set(request.namespace, (counts.get(request.namespace) ?? 0) + 1);
+    const [[largest] = ['']] = [...counts].toSorted(([, one], [, other]) => other - one);
+    for (const [key, { request }] of this.#entries) {
+      if (request.namespace !== largest) continue;
+      this.#entries.delete(key);
+      return;
+    }
   }
 
   /** What will not be handed out again need not stay in memory, least of all its password. */

@@ -18,8 +18,14 @@ import {
 import { settle } from '../../test/fakes/fake-clock.ts';
 import { formatAuditLine } from '../observability/audit-record.ts';
 import { AuditUnavailableError } from '../observability/audit-stream.ts';
-import type { AuthenticatePod } from '../authentication/authentication-result.ts';
+import type {
+  AuthenticateOptions,
+  AuthenticatePod,
+  PodLimit,
+} from '../authentication/authentication-result.ts';
 import type { ApiOptions } from './create-api.ts';
+
+const CLAIMED = { namespace: 'team-a', uid: pod.uid };
 
 const unwritable: ApiOptions['writeAudit'] = async () => {
   throw new AuditUnavailableError('failed', 'ENOSPC');
@@ -232,44 +238,35 @@ const checked: AuthenticatePod = (_caller, { admitCheck } = {}) => {
 };
 
 describe('a caller who goes away', () => {
-  it('before anything is decided ends the wait, is logged, and has no audit line', async () => {
-    const asked = Promise.withResolvers<AbortSignal>();
-    const world = startApi({
-      getCredentials: async (_asked, options) => {
-        const waiting = options?.signal ?? AbortSignal.abort();
-        asked.resolve(waiting);
-        await once(waiting, 'abort');
-        throw new Error('aborted');
+  it('ends nothing that was begun for them: else their places would be free and the work still there', async () => {
+    const signals: unknown[] = [];
+    const { api } = startApi({
+      authenticatePod: (_caller, { signal } = {}) => {
+        signals.push(signal);
+        return Promise.resolve({ outcome: 'authenticated', pod });
+      },
+      getCredentials: (_asked, options) => {
+        signals.push(options?.signal);
+        return Promise.resolve(issued);
       },
     });
-    await withCaller(world, async (leave) => {
-      const signal = await asked.promise;
-      expect(signal.aborted).toBe(false);
-      leave();
-      while (!signal.aborted) await settle();
-      while (world.log().length === 0) await settle();
-      await settle();
-    });
-    expect(world.log()).toEqual([expect.objectContaining({ status: 'aborted', user: 'alice' })]);
-    expect(await world.metrics.registry.metrics()).toContain(
-      'kerbridge_credentials_total{outcome="aborted"} 1',
-    );
-    expect(world.audit).toEqual([]);
+    await get(api).expect(200);
+    expect(signals).toEqual([undefined, undefined]);
   });
 
   it('before the answer has the audit line of what was decided all the same', async () => {
-    const asked = Promise.withResolvers<AbortSignal>();
+    const asked = Promise.withResolvers<void>();
     const decided = Promise.withResolvers<typeof issued>();
     const world = startApi({
-      getCredentials: (_asked, options) => {
-        asked.resolve(options?.signal ?? AbortSignal.abort());
+      getCredentials: () => {
+        asked.resolve();
         return decided.promise;
       },
     });
     await withCaller(world, async (leave) => {
-      const signal = await asked.promise;
+      await asked.promise;
       leave();
-      while (!signal.aborted) await settle();
+      while (world.log().length === 0) await settle();
       decided.resolve(issued);
       while (world.audit.length === 0) await settle();
       await settle();
@@ -283,8 +280,11 @@ describe('the limit of a namespace', () => {
   /** Admits as the authenticator does, then waits to be told how to end. */
   function admitting(namespace = 'team-a') {
     const waiting: (() => void)[] = [];
-    const authenticatePod: AuthenticatePod = async (_caller, { admitNamespace } = {}) => {
-      if (admitNamespace?.(namespace) === false) return { outcome: 'limited', limit: 'namespace', namespace };
+    let uids = 0;
+    const authenticatePod: AuthenticatePod = async (_caller, { admitPod } = {}) => {
+      uids += 1;
+      const limit = admitPod?.({ namespace, uid: `pod-${uids}` });
+      if (limit !== undefined) return { outcome: 'limited', limit, namespace };
       await new Promise<void>((resolve) => {
         waiting.push(resolve);
       });
@@ -293,7 +293,7 @@ describe('the limit of a namespace', () => {
     return { authenticatePod, waiting };
   }
 
-  it('lets so many through at once and no more, and counts each namespace alone [namespace-limit]', async () => {
+  it('lets so many through at once and no more, and counts each namespace alone [keyed-limit]', async () => {
     const team = admitting();
     const other = admitting('team-b');
     let from: AuthenticatePod = team.authenticatePod;
@@ -314,75 +314,75 @@ describe('the limit of a namespace', () => {
     ['a fault', { getCredentials: failing(new Error('x')) }, 500],
     ['an audit that fails [audit-written]', { writeAudit: unwritable }, 503],
   ])('is free again after %s', async (_name, overrides, status) => {
-    const admitted: (boolean | undefined)[] = [];
+    const admitted: (PodLimit | undefined)[] = [];
     const { api } = startApi({
       ...overrides,
       requestsPerNamespace: 1,
-      authenticatePod: (_caller, { admitNamespace } = {}) => {
-        admitted.push(admitNamespace?.('team-a'));
+      authenticatePod: (_caller, { admitPod } = {}) => {
+        admitted.push(admitPod?.(CLAIMED));
         return Promise.resolve({ outcome: 'authenticated', pod });
       },
     });
     for (let request = 0; request < 3; request += 1) await get(api).expect(status);
-    expect(admitted).toEqual([true, true, true]);
+    expect(admitted).toEqual([undefined, undefined, undefined]);
   });
 
   it('is free again after an authenticator that throws', async () => {
-    const admitted: (boolean | undefined)[] = [];
+    const admitted: (PodLimit | undefined)[] = [];
     const { api } = startApi({
       requestsPerNamespace: 1,
-      authenticatePod: async (_caller, { admitNamespace } = {}) => {
-        admitted.push(admitNamespace?.('team-a'));
+      authenticatePod: async (_caller, { admitPod } = {}) => {
+        admitted.push(admitPod?.(CLAIMED));
         throw new Error('x');
       },
     });
     for (let request = 0; request < 3; request += 1) await get(api).expect(500);
-    expect(admitted).toEqual([true, true, true]);
+    expect(admitted).toEqual([undefined, undefined, undefined]);
   });
 
-  it('is free again after a caller who went away, and not before the work for them has ended [namespace-limit]', async () => {
-    const admitted: (boolean | undefined)[] = [];
-    const asked = Promise.withResolvers<AbortSignal>();
+  it('is free again after a caller who went away, and not before the work for them has ended [keyed-limit]', async () => {
+    const admitted: (PodLimit | undefined)[] = [];
+    const asked = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<typeof issued>();
     const world = startApi({
       requestsPerNamespace: 1,
-      authenticatePod: (_caller, { admitNamespace } = {}) => {
-        const admission = admitNamespace?.('team-a');
-        admitted.push(admission);
+      authenticatePod: (_caller, { admitPod } = {}) => {
+        const limit = admitPod?.(CLAIMED);
+        admitted.push(limit);
         return Promise.resolve(
-          admission === true
+          limit === undefined
             ? { outcome: 'authenticated', pod }
-            : { outcome: 'limited', limit: 'namespace', namespace: 'team-a' },
+            : { outcome: 'limited', limit, namespace: 'team-a' },
         );
       },
-      getCredentials: (_asked, options) => {
-        asked.resolve(options?.signal ?? AbortSignal.abort());
+      getCredentials: () => {
+        asked.resolve();
         return goOn.promise;
       },
     });
     await withCaller(world, async (leave) => {
-      const signal = await asked.promise;
+      await asked.promise;
       leave();
-      while (!signal.aborted) await settle();
+      while (world.log().length === 0) await settle();
       await get(world.api).expect(429);
       goOn.resolve(issued);
       while (world.audit.length < 2) await settle();
       await settle();
     });
     await get(world.api).expect(200);
-    expect(admitted).toEqual([true, false, true]);
+    expect(admitted).toEqual([undefined, 'namespace', undefined]);
   });
 
   it('admits nobody for a request that is over, and gives back once', async () => {
-    let late: ((namespace: string) => boolean) | undefined;
+    let late: AuthenticateOptions['admitPod'];
     const { api } = startApi({
       requestsPerNamespace: 1,
-      authenticatePod: (_caller, { admitNamespace } = {}) => {
-        late = admitNamespace;
+      authenticatePod: (_caller, { admitPod } = {}) => {
+        late = admitPod;
         return Promise.resolve({ outcome: 'refused', reason: 'pod-not-found' });
       },
     });
     await get(api).expect(401);
-    expect(late?.('team-a')).toBe(false);
+    expect(late?.(CLAIMED)).toBe('pod');
   });
 });

@@ -250,12 +250,27 @@ describe('which user', () => {
     expect(seen.requests).toEqual([{ owner: 'etl', namespace: 'team-a', selection: {} }]);
   });
 
+  it('gives nothing when it turned to a refusal while the audit was written, and says so there [identified-after-audit]', async () => {
+    const revoked: IdentityResult = { outcome: 'refused', reason: 'user-revoked' };
+    const alice: IdentityResult = { outcome: 'identified', user: 'alice' };
+    const answers = [alice, alice, revoked];
+    const { api, audit } = start({ identifyUser: () => answers.shift() ?? revoked });
+    const response = await get(api).expect(403);
+    expect(response.body).toMatchObject({ code: 'not-allowed' });
+    expect(audit.map(({ decision, reason, sequenceNumbers }) => [decision, reason, sequenceNumbers])).toEqual(
+      [
+        ['allowed', undefined, [-7]],
+        ['refused', 'user-revoked', undefined],
+      ],
+    );
+  });
+
   it('passes doAs on for identity to decide', async () => {
     const { api, seen } = start();
     await get(api, '/v1/credentials?doAs=etl').expect(200);
     await get(api).expect(200);
-    // Before and after Hadoop is asked.
-    expect(seen.doAs).toEqual(['etl', 'etl', undefined, undefined]);
+    // Before Hadoop is asked, after it, and after the audit.
+    expect(seen.doAs).toEqual(['etl', 'etl', 'etl', undefined, undefined, undefined]);
   });
 });
 

@@ -10,7 +10,7 @@ import type { IssuedCredentials } from './credentials-document.ts';
 import { type CredentialsFormat, type CredentialsQuery, parseCredentialsQuery } from './credentials-query.ts';
 import { matchesETag } from './etag.ts';
 import { failureFields } from './failure-fields.ts';
-import { MAX_AUTHENTICATIONS, NamespacePlaces, NamespaceSlots, Place, Slots } from './limits.ts';
+import { KeyedSlots, MAX_AUTHENTICATIONS, MAX_REQUESTS_PER_POD, Place, PodPlaces, Slots } from './limits.ts';
 import {
   authenticationProblem,
   couldNotAuthenticateProblem,
@@ -57,9 +57,12 @@ type Step<T> = { readonly ok: true; readonly value: T } | Refused;
 /** `GET /v1/credentials`: who calls, which user that is, that user's tokens. Each step can only refuse or go on. */
 export function createCredentialsRoute(options: CredentialsRouteOptions) {
   const authentications = new Slots(options.maxAuthentications ?? MAX_AUTHENTICATIONS);
-  const namespaces = new NamespaceSlots(options.requestsPerNamespace);
+  const slots = {
+    pods: new KeyedSlots(MAX_REQUESTS_PER_POD),
+    namespaces: new KeyedSlots(options.requestsPerNamespace),
+  };
   return async (request: Request, response: Response): Promise<void> => {
-    const places = new NamespacePlaces(namespaces);
+    const places = new PodPlaces(slots);
     try {
       await answerRequest(request, response, { authentications, places }, options);
     } finally {
@@ -70,7 +73,7 @@ export function createCredentialsRoute(options: CredentialsRouteOptions) {
 
 interface Limits {
   readonly authentications: Slots;
-  readonly places: NamespacePlaces;
+  readonly places: PodPlaces;
 }
 
 async function answerRequest(
@@ -81,16 +84,8 @@ async function answerRequest(
 ): Promise<void> {
   const record = recordOf(response);
   response.setHeader('Vary', 'Accept, Authorization');
-  const answer = await prepareAnswer(request, record, limits, options);
-  if (answer === undefined) return;
-  const made = 'problem' in answer ? answer.problem : { status: answer.status, code: codeOf(answer.status) };
-  const unrecorded = await auditDecision(record, made, options);
+  const answer = await auditAnswer(await prepareAnswer(request, record, limits, options), record, options);
   if (record.signal.aborted) return;
-  // check: audit-written
-  if (unrecorded !== undefined) {
-    answerProblem(response, record, unrecorded);
-    return;
-  }
   if ('problem' in answer) {
     answerProblem(response, record, answer.problem);
     return;
@@ -110,29 +105,52 @@ async function answerRequest(
 
 const codeOf = (status: 200 | 304): string => (status === 304 ? 'not-modified' : 'ok');
 
-type Answer =
-  | { readonly status: 200 | 304; readonly etag: string; readonly representation: Representation }
-  | { readonly problem: Problem };
+interface Decided {
+  readonly representation: Representation;
+  /** Asks again whether the caller may have it, without any I/O; undefined: they still may. */
+  readonly confirm: () => Refused | undefined;
+}
 
-/** Undefined: the caller went away before anything was decided. Never rejects. */
+type Answer =
+  (Decided & { readonly status: 200 | 304; readonly etag: string }) | { readonly problem: Problem };
+
+/** Never rejects. */
 async function prepareAnswer(
   request: Request,
   record: RequestRecord,
   limits: Limits,
   options: CredentialsRouteOptions,
-): Promise<Answer | undefined> {
+): Promise<Answer> {
   // Caught here and not by Express, for which some rejections ("route") are no errors.
   try {
     const decided = await decide(request, record, limits, options);
     if (!decided.ok) return { problem: decided.problem };
-    const representation = decided.value;
+    const { representation } = decided.value;
     const etag = etagOf(representation, options.etagKey);
     const status = matchesETag(request.headers['if-none-match'], etag) ? 304 : 200;
-    return { status, etag, representation };
+    return { ...decided.value, status, etag };
   } catch (thrown) {
-    const problem = refuseThrown(thrown, record, options.random);
-    return record.signal.aborted ? undefined : { problem };
+    return { problem: refuseThrown(thrown, record, options.random) };
   }
+}
+
+/** Records the decision before anybody hears of it. @returns the answer, which may be another one after that */
+async function auditAnswer(
+  answer: Answer,
+  record: RequestRecord,
+  options: CredentialsRouteOptions,
+): Promise<Answer> {
+  const made = 'problem' in answer ? answer.problem : { status: answer.status, code: codeOf(answer.status) };
+  const unrecorded = await auditDecision(record, made, options);
+  // check: audit-written
+  if (unrecorded !== undefined) return { problem: unrecorded };
+  if ('problem' in answer) return answer;
+  // The audit may have taken its time too. A second line says how it ended.
+  const refused = answer.confirm();
+  // check: identified-after-audit
+  if (refused !== undefined)
+    return { problem: (await auditDecision(record, refused.problem, options)) ?? refused.problem };
+  return answer;
 }
 
 async function decide(
@@ -140,7 +158,7 @@ async function decide(
   record: RequestRecord,
   { authentications, places }: Limits,
   options: CredentialsRouteOptions,
-): Promise<Step<Representation>> {
+): Promise<Step<Decided>> {
   // check: method-allowed
   if (!METHODS.includes(request.method)) {
     return refuse(record, 'method-not-allowed', 'method', methodNotAllowed(METHODS.join(', ')));
@@ -163,13 +181,28 @@ async function decide(
     options,
   );
   if (!issued.ok) return issued;
+  const confirm = (): Refused | undefined => {
+    const still = options.identifyUser(pod.value, doAs);
+    return still.outcome === 'identified'
+      ? undefined
+      : takeBack(refuseIdentity(still, record, options), record);
+  };
   // Hadoop may have taken its time: who was revoked meanwhile, or whom the rules no longer let, gets nothing any more.
-  const still = options.identifyUser(pod.value, doAs);
+  const refusedSince = confirm();
   // check: still-identified
-  if (still.outcome !== 'identified') return refuseIdentity(still, record, options);
+  if (refusedSince !== undefined) return refusedSince;
   const file = options.encodeCredentials(issued.value, format);
-  const value = type === FILE_TYPE ? fileOf(file) : documentOf(owner.value, issued.value, file);
-  return { ok: true, value };
+  const representation = type === FILE_TYPE ? fileOf(file) : documentOf(owner.value, issued.value, file);
+  return { ok: true, value: { representation, confirm } };
+}
+
+/** What was got for somebody who is refused after all was not handed out, and the audit must not look as if it was. */
+function takeBack(refused: Refused, record: RequestRecord): Refused {
+  delete record.cluster;
+  delete record.kinds;
+  delete record.sequenceNumbers;
+  delete record.missing;
+  return refused;
 }
 
 function readQuery(request: Request, record: RequestRecord): Step<CredentialsQuery> {
@@ -182,16 +215,13 @@ function readQuery(request: Request, record: RequestRecord): Step<CredentialsQue
 
 async function authenticate(
   record: RequestRecord,
-  { place, places }: { readonly place: Place; readonly places: NamespacePlaces },
+  { place, places }: { readonly place: Place; readonly places: PodPlaces },
   { authenticatePod, metrics, random }: CredentialsRouteOptions,
 ): Promise<Step<AuthenticatedPod>> {
   const result = await authenticatePod(
     { authorization: record.authorization.reveal(), sourceAddress: record.sourceAddress },
-    {
-      signal: record.signal,
-      admitCheck: () => place.take(),
-      admitNamespace: (namespace) => places.take(namespace),
-    },
+    // Without the caller's signal: what was begun for them goes on when they leave, and so do the places it has.
+    { admitCheck: () => place.take(), admitPod: (pod) => places.take(pod) },
   );
   const { outcome } = result;
   switch (outcome) {
@@ -200,12 +230,14 @@ async function authenticate(
       if (result.cause !== undefined) record.error = result.cause;
       record.failure = failureFields(result.cause);
       record.dependency = result.dependency;
+      if (result.pod !== undefined) record.pod = result.pod;
       const problem = couldNotAuthenticateProblem(result.dependency, random);
       return refuse(record, 'could-not-authenticate', result.dependency, problem);
     }
     case 'refused':
       metrics.authentications.inc({ outcome, reason: result.reason });
       if (result.detail !== undefined) record.detail = result.detail;
+      if (result.pod !== undefined) record.pod = result.pod;
       return refuse(record, 'not-authenticated', result.reason, authenticationProblem(result.reason));
     case 'limited':
       if (result.limit === 'authentications') {
@@ -262,7 +294,7 @@ async function issue(
   options: CredentialsRouteOptions,
 ): Promise<Step<IssuedCredentials>> {
   try {
-    const result = await options.getCredentials(request, { signal: record.signal });
+    const result = await options.getCredentials(request);
     if (result.outcome === 'issued' && result.tokens.length === 0) {
       options.metrics.credentials.inc({ outcome: 'nothing-issued' });
       record.cluster = result.cluster;
@@ -282,8 +314,7 @@ async function issue(
     if (result.missing.length > 0) record.missing = result.missing;
     return { ok: true, value: result };
   } catch (thrown) {
-    if (record.signal.aborted) options.metrics.credentials.inc({ outcome: 'aborted' });
-    else options.metrics.credentials.inc({ outcome: faultToProblem(thrown, options.random).outcome });
+    options.metrics.credentials.inc({ outcome: faultToProblem(thrown, options.random).outcome });
     throw thrown;
   }
 }

@@ -1,3 +1,5 @@
+import type { PodLimit } from '../authentication/authentication-result.ts';
+
 /** What callers, who need no credentials for it, can make one server hold at once. */
 export interface ServerLimits {
   /** Further ones are closed at once, by Node. More than requests: kept connections that ask nothing are cheap. */
@@ -83,8 +85,14 @@ export class Place {
   }
 }
 
-/** So many of one namespace at once. Knows only the namespaces that have a place now, so it is as small as what is under way. */
-export class NamespaceSlots {
+/**
+ * Requests of one pod at once: a client waits for its answer. Far fewer than those of a namespace, so that whoever has
+ * stolen one token can't use up the places of the namespace with it.
+ */
+export const MAX_REQUESTS_PER_POD = 16;
+
+/** So many of one key at once. Knows only the keys that have a place now, so it is as small as what is under way. */
+export class KeyedSlots {
   readonly #most: number;
   readonly #taken = new Map<string, number>();
 
@@ -92,45 +100,55 @@ export class NamespaceSlots {
     this.#most = most;
   }
 
-  /** How many namespaces have a place now. */
-  get namespaces(): number {
+  /** How many keys have a place now. */
+  get keys(): number {
     return this.#taken.size;
   }
 
-  /** @returns false if the namespace has none left; else `give` must follow, once */
-  take(namespace: string): boolean {
-    const taken = this.#taken.get(namespace) ?? 0;
-    // check: namespace-limit
+  /** @returns false if the key has none left; else `give` must follow, once */
+  take(key: string): boolean {
+    const taken = this.#taken.get(key) ?? 0;
+    // check: keyed-limit
     if (taken >= this.#most) return false;
-    this.#taken.set(namespace, taken + 1);
+    this.#taken.set(key, taken + 1);
     return true;
   }
 
-  give(namespace: string): void {
-    const left = (this.#taken.get(namespace) ?? 0) - 1;
-    if (left > 0) this.#taken.set(namespace, left);
-    else this.#taken.delete(namespace);
+  give(key: string): void {
+    const left = (this.#taken.get(key) ?? 0) - 1;
+    if (left > 0) this.#taken.set(key, left);
+    else this.#taken.delete(key);
   }
 }
 
-/** The places that one request has in its namespace's limit. */
-export class NamespacePlaces {
-  readonly #namespaces: NamespaceSlots;
-  #taken: string[] | undefined = [];
+export interface PodSlots {
+  readonly pods: KeyedSlots;
+  readonly namespaces: KeyedSlots;
+}
 
-  constructor(namespaces: NamespaceSlots) {
-    this.#namespaces = namespaces;
+/** The places that one request has in the limits of its pod and its namespace. */
+export class PodPlaces {
+  readonly #slots: PodSlots;
+  #taken: (() => void)[] | undefined = [];
+
+  constructor(slots: PodSlots) {
+    this.#slots = slots;
   }
 
-  /** False also for a request that is over: nobody would give the place back. */
-  take(namespace: string): boolean {
-    if (this.#taken === undefined || !this.#namespaces.take(namespace)) return false;
-    this.#taken.push(namespace);
-    return true;
+  /** The limit that is reached. Also for a request that is over: nobody would give the place back. */
+  take({ namespace, uid }: { readonly namespace: string; readonly uid: string }): PodLimit | undefined {
+    const { pods, namespaces } = this.#slots;
+    const taken = this.#taken;
+    if (taken === undefined) return 'pod';
+    if (!pods.take(uid)) return 'pod';
+    taken.push(() => pods.give(uid));
+    if (!namespaces.take(namespace)) return 'namespace';
+    taken.push(() => namespaces.give(namespace));
+    return undefined;
   }
 
   leave(): void {
-    for (const namespace of this.#taken ?? []) this.#namespaces.give(namespace);
+    for (const give of this.#taken ?? []) give();
     this.#taken = undefined;
   }
 }

@@ -181,6 +181,17 @@ describe('RevocationList', () => {
     list.stop();
   });
 
+  it('does not call itself current for a document that it could not understand', async () => {
+    const { clock, list, source } = setUp('alice');
+    await list.start();
+    const readAt = list.currentAt;
+    source.holds = 'b?';
+    await clock.advance(POLL_INTERVAL_MS);
+    expect(list.now()).toEqual(known('alice'));
+    expect(list.currentAt).toBe(readAt);
+    list.stop();
+  });
+
   it('forgets what was taken back', async () => {
     const { clock, list, source } = setUp('alice,bob');
     await list.start();

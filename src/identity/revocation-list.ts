@@ -43,6 +43,7 @@ export class RevocationList {
   #malformed: { readonly text: string | undefined; readonly error: unknown } | undefined;
   /** When the last read that got an answer was begun; what it brought is at least as new. */
   #readAt = Number.NEGATIVE_INFINITY;
+  #currentAt: number | undefined;
   /** Of the last poll; undefined while it brought a good list. */
   #error: unknown = new Error('the revocations have not been read yet');
   #lastOutcome: unknown;
@@ -69,9 +70,9 @@ export class RevocationList {
     if (!this.now().known) throw this.#error ?? new Error('the revocations were not read lately');
   }
 
-  /** When the list was last known to be current, ms since the epoch; undefined: never. */
+  /** When the list was last read and understood, ms since the epoch; undefined: never. */
   get currentAt(): number | undefined {
-    return this.#good === undefined ? undefined : this.#readAt;
+    return this.#currentAt;
   }
 
   /** Reads until {@link stop}. Resolves after the first read, whatever came of it. Call it once. */
@@ -132,6 +133,7 @@ export class RevocationList {
     if (this.#good !== undefined && this.#good.text === text) {
       this.#malformed = undefined;
       this.#error = undefined;
+      this.#currentAt = this.#readAt;
       this.#report(this.#good, { type: 'read', revocations: this.#good.revocations.length });
     } else {
       this.#error = this.#malformed?.error;

@@ -72,6 +72,13 @@ describe('an audit line', () => {
     expect(formatAuditLine(more)).toBe(formatAuditLine(record));
   });
 
+  it.each(['Svc_DataPlatform_Prod_Ingest_Orders_Daily_1', 'eyJabcde.x', `A1${'a'.repeat(60)}`])(
+    'names the user %s, who only looks like a secret',
+    (user) => {
+      expect(JSON.parse(formatAuditLine({ ...record, user }))).toMatchObject({ user });
+    },
+  );
+
   it.each<[string, Partial<AuditRecord>, string]>([
     ['a JWT', { detail: `got ${JWT}` }, JWT.slice(0, 30)],
     ['a JWT as a user', { doAs: JWT }, JWT.slice(-20)],

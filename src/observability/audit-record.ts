@@ -72,7 +72,8 @@ export const AUDIT_FIELDS: Readonly<
   },
   pod: {
     presence: 'if known',
-    meaning: 'the pod that was proven: `namespace`, `name`, `uid`, `serviceAccount`',
+    meaning:
+      'the pod that the token was made for, by the word of the API server: `namespace`, `name`, `uid`, `serviceAccount`',
   },
   user: { presence: 'if known', meaning: 'the Hadoop user that the pod speaks for' },
   doAs: { presence: 'if known', meaning: 'the user that the caller asked to be instead' },
@@ -98,13 +99,27 @@ export function formatAuditLine(record: AuditRecord): string {
   const known = Object.fromEntries(
     Object.keys(AUDIT_FIELDS).map((name): [string, unknown] => [name, Reflect.get(record, name)]),
   );
-  const redacted = redactFields(known);
+  const redacted = { ...redactFields(known), ...namesOf(record) };
   let line = '';
   for (const limit of TEXT_LIMITS) {
     line = `${JSON.stringify(shorten(redacted, limit))}\n`;
     if (line.length <= MAX_LINE_BYTES) break;
   }
   return line;
+}
+
+const NAME = /^[\w.$-]{1,256}$/;
+
+/**
+ * Whom the line is about, as it is: a name can look like a secret, and whoever chooses it must not hide by that. Both have
+ * passed a grammar before they come here.
+ */
+function namesOf({ user, pod }: AuditRecord): Pick<AuditRecord, 'user' | 'pod'> {
+  const isPod = pod !== undefined && Object.values(pod).every((name) => NAME.test(name));
+  return {
+    ...(isPod ? { pod } : {}),
+    ...(user !== undefined && NAME.test(user) ? { user } : {}),
+  };
 }
 
 function shorten(value: unknown, limit: number): unknown {

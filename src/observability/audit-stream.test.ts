@@ -160,6 +160,26 @@ describe('what cannot be written', () => {
     expect(await counts()).toEqual({ written: 2, 'timed-out': 1 });
   });
 
+  it('is given up when a slow destination has let it wait for twice the time of a write', async () => {
+    const { stream, destination, clock, counts } = start();
+    // Each batch takes just not too long.
+    const slow = (_: unknown, index: number) => clock.sleep((index + 1) * (TIMEOUT_MS - 100));
+    destination.steps.push(...Array.from({ length: 100 }, slow));
+    const first = watch(stream.write(entry('first')));
+    await settle();
+    const long = 'x'.repeat(500);
+    const waiting = Array.from({ length: 100 }, (_, index) =>
+      watch(stream.write(entry(`line-${index}`, long))),
+    );
+    await clock.advance(4 * TIMEOUT_MS);
+    expect(first.outcome).toBe('written');
+    const outcomes = waiting.map(({ outcome }) => outcome);
+    expect(new Set(outcomes)).toEqual(new Set(['written', 'timed-out']));
+    expect(outcomes.at(-1)).toBe('timed-out');
+    expect(stream.bufferedBytes).toBe(0);
+    expect((await counts())['timed-out']).toBeGreaterThan(50);
+  });
+
   it('is turned away at once when too much waits', async () => {
     const { stream, destination, counts } = start({ maxBufferedBytes: 300 });
     const hold = Promise.withResolvers<void>();

@@ -59,6 +59,8 @@ interface Line {
   readonly bytes: Buffer;
   /** The first call counts. */
   readonly settle: (outcome: 'written' | AuditFailure, code?: string) => void;
+  /** ms since the epoch: not written after this. */
+  readonly until: number;
 }
 
 /**
@@ -130,19 +132,30 @@ class QueuedAuditStream implements AuditStream {
     else if (this.#bufferedBytes + bytes.length > this.#maxBufferedBytes) settle('buffer-full');
     else {
       this.#bufferedBytes += bytes.length;
-      this.#queue.push({ bytes, settle });
+      this.#queue.push({ bytes, settle, until: this.#clock.now() + 2 * this.#writeTimeoutMs });
       this.#writer ??= this.#writeQueue();
     }
     return promise;
   }
 
   async #writeQueue(): Promise<void> {
-    while (this.#queue.length > 0) {
+    for (;;) {
+      this.#giveUpLate();
+      if (this.#queue.length === 0) break;
       const batch = this.#takeBatch();
       await this.#writeInTime(batch);
       this.#bufferedBytes -= sizeOf(batch);
     }
     this.#writer = undefined;
+  }
+
+  /** What a slow destination has let wait for too long: nobody may be told of a decision that was made long ago. */
+  #giveUpLate(): void {
+    const now = this.#clock.now();
+    const inTime = this.#queue.findIndex(({ until }) => now <= until);
+    const late = this.#queue.splice(0, inTime === -1 ? this.#queue.length : inTime);
+    this.#bufferedBytes -= sizeOf(late);
+    for (const line of late) line.settle('timed-out');
   }
 
   /** At least one line, and no more than fit into one write that is whole. */

@@ -95,7 +95,7 @@ describe('queueGetPod', () => {
     const outcome = outcomeOf(getPod('team-a', 'a'));
     await clock.advance(queuedCallLimits(CALL_MS).timeoutMs);
     const error = await outcome;
-    expect(error).toMatchObject({ message: 'no answer about a pod within 2500 ms' });
+    expect(error).toMatchObject({ message: 'GET pod: no answer within 2500 ms' });
     expect(error).not.toBeInstanceOf(KubernetesQueueError);
     expect(calls[0]?.signal?.aborted).toBe(true);
   });

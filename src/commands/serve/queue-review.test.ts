@@ -71,7 +71,7 @@ describe('queueReview', () => {
     const { clock, asked, ask } = start();
     const call = ask('a');
     await clock.advance(timeoutMs);
-    expect(await call).toEqual(new Error(`no answer to a TokenReview within ${timeoutMs} ms`));
+    expect(await call).toEqual(new Error(`TokenReview: no answer within ${timeoutMs} ms`));
     expect(asked[0]?.signal?.aborted).toBe(true);
   });
 

@@ -67,11 +67,17 @@ async function serve(plan: ServePlan): Promise<void> {
     for (const warning of warnings)
       logger.warn('Hadoop configuration is odd', { cluster: cluster.name, warning });
   }
+  if (plan.files.rules === undefined) {
+    logger.warn(
+      'No identity.rulesFile: in any namespace a pod may be stamped with every user who is not denied',
+    );
+  }
   const { refusals } = parts;
   const { tls } = plan.files;
   const api = new HttpServer({
     listener: parts.api,
     refusals,
+    trustedProxies: config.listen.trustedProxies,
     ...(tls === undefined ? {} : { tls: { pair: tls.current } }),
   });
   followFiles(plan, { api, metrics: parts.metrics, logger });
