@@ -104,8 +104,8 @@ export function createPodAuthenticator(options: PodAuthenticatorOptions): Authen
       if (lateLimit !== undefined)
         return { outcome: 'limited', limit: lateLimit, namespace: claim.namespace };
 
-      const judge = (pod: PodView | undefined): AuthenticationResult =>
-        judgePod(pod, claim, {
+      const judge = (view: PodView | undefined): AuthenticationResult =>
+        judgePod(view, claim, {
           now: clock.now(),
           sourceAddress: checkSourceAddress ? sourceAddress : undefined,
         });

@@ -68,7 +68,10 @@ describe('pods that are refused, none of which reaches the NameNode', () => {
       const { pod: gone, serviceAccountToken } = await servedPod();
       await namespace.deletePod(gone, 0);
       const answer = await untilRefused(serviceAccountToken, 'deleted pod');
-      await refusals.expectRefused(() => Promise.resolve(answer), notAuthenticated('pod-not-found'));
+      await refusals.expectRefused(
+        () => Promise.resolve(answer),
+        notAuthenticated('pod-not-found', { pod: gone }),
+      );
     });
 
     it('a pod that was created anew under its name', async () => {
@@ -89,7 +92,10 @@ describe('pods that are refused, none of which reaches the NameNode', () => {
       const answer = await untilRefused(serviceAccountToken, 'pod created anew');
       await refusals.expectRefused(
         () => Promise.resolve(answer),
-        notAuthenticated('pod-uid-differs', { detail: new RegExp(`token ${old.uid}, pod ${next.pod.uid}`) }),
+        notAuthenticated('pod-uid-differs', {
+          detail: new RegExp(`token ${old.uid}, pod ${next.pod.uid}`),
+          pod: old,
+        }),
       );
       const own = await ask(next.serviceAccountToken);
       expect(own.json).toMatchObject({ owner: 'bob' });
@@ -98,14 +104,20 @@ describe('pods that are refused, none of which reaches the NameNode', () => {
     it.each(['Succeeded', 'Failed'])('a pod that has finished: %s', async (phase) => {
       const fresh = await pod();
       await namespace.setPhase(fresh.pod, phase);
-      const refusal = notAuthenticated('pod-finished', { detail: new RegExp(`${fresh.pod.name}: ${phase}`) });
+      const refusal = notAuthenticated('pod-finished', {
+        detail: new RegExp(`${fresh.pod.name}: ${phase}`),
+        pod: fresh.pod,
+      });
       // The API server says yes to its token for as long as the object is there.
       await refusals.expectRefused(() => ask(fresh.serviceAccountToken), refusal);
 
       const served = await servedPod();
       await namespace.setPhase(served.pod, phase);
       const answer = await untilRefused(served.serviceAccountToken, `pod that was served, ${phase}`);
-      await refusals.expectRefused(() => Promise.resolve(answer), notAuthenticated('pod-finished'));
+      await refusals.expectRefused(
+        () => Promise.resolve(answer),
+        notAuthenticated('pod-finished', { pod: served.pod }),
+      );
     });
 
     it('a terminating pod is served until its grace period ends, and not a minute longer', async () => {
@@ -118,7 +130,10 @@ describe('pods that are refused, none of which reaches the NameNode', () => {
       const short = await pod();
       await namespace.deletePod(short.pod, 2);
       const answer = await untilRefused(short.serviceAccountToken, 'terminating pod with 2 s');
-      await refusals.expectRefused(() => Promise.resolve(answer), notAuthenticated('pod-deleted'));
+      await refusals.expectRefused(
+        () => Promise.resolve(answer),
+        notAuthenticated('pod-deleted', { pod: short.pod }),
+      );
       expect((await ask(long.serviceAccountToken)).status).toBe(200);
     });
   });
@@ -206,10 +221,11 @@ describe('pods that are refused, none of which reaches the NameNode', () => {
       });
 
     it('is not where the request comes from: a token that was carried away', async () => {
-      const { serviceAccountToken } = await pod({ podIp: '127.0.0.2' });
+      const { pod: robbed, serviceAccountToken } = await pod({ podIp: '127.0.0.2' });
       await refusals.expectRefused(
         () => from(serviceAccountToken),
         notAuthenticated('source-address-differs', {
+          pod: robbed,
           detail: /request from 127\.0\.0\.1, pod at 127\.0\.0\.2/,
         }),
       );
@@ -217,18 +233,18 @@ describe('pods that are refused, none of which reaches the NameNode', () => {
       // Also when the token was served a moment ago, so that nothing is asked anew.
       await refusals.expectRefused(
         () => from(serviceAccountToken, { address: '127.0.0.3' }),
-        notAuthenticated('source-address-differs', { sourceAddress: '127.0.0.3' }),
+        notAuthenticated('source-address-differs', { pod: robbed, sourceAddress: '127.0.0.3' }),
       );
     });
 
     it.each(['X-Forwarded-For', 'X-Real-IP', 'Forwarded', 'X-Client-IP', 'True-Client-IP'])(
       'is said by %s, which anybody can write',
       async (name) => {
-        const { serviceAccountToken } = await pod({ podIp: '127.0.0.2' });
+        const { pod: robbed, serviceAccountToken } = await pod({ podIp: '127.0.0.2' });
         const value = name === 'Forwarded' ? 'for=127.0.0.2' : '127.0.0.2';
         await refusals.expectRefused(
           () => from(serviceAccountToken, { headers: [[name, value]] }),
-          notAuthenticated('source-address-differs'),
+          notAuthenticated('source-address-differs', { pod: robbed }),
         );
       },
     );
@@ -249,6 +265,7 @@ describe('pods that are refused, none of which reaches the NameNode', () => {
         code: 'authentication-unavailable',
         reason: 'pod-address',
         dependency: 'pod-address',
+        pod: early,
       });
       expect(Number(answer.headers.get('retry-after'))).toBeLessThanOrEqual(2);
       // Not before the API server itself was asked.

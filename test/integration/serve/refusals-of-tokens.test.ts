@@ -242,6 +242,7 @@ describe('tokens that are refused, none of which reaches the NameNode', () => {
       code: 'overloaded',
       reason: 'unknown-signing-keys',
       dependency: 'unknown-signing-keys',
+      sourceAddress: `127.0.0.${2 + (answers.indexOf(first) % 5)}`,
     });
     for (const { json } of answers) await serve.auditLineOf(json['requestId']);
   });
