@@ -92,7 +92,7 @@ describe('createPodAuthenticator', () => {
   );
 
   it.each<UnprovenReason>(['unknown-key', 'keys-unavailable'])(
-    'leaves a token that is unproven (%s) to the API server, and only then asks for a place of the namespace [pod-admitted-late]',
+    'leaves a token that is unproven (%s) to the API server, and only then asks for a place of the namespace',
     async (why) => {
       const { authenticate, api, serviceAccountToken } = setUp(
         { unprovenTokens: { 'unknown-key': NONE, 'keys-unavailable': NONE, [why]: PLENTY } },
@@ -122,7 +122,7 @@ describe('createPodAuthenticator', () => {
     expect(api.calls).toEqual(['review for kerbridge']);
   });
 
-  it('takes no place of a namespace for an unproven token that the API server refuses [review-authenticated]', async () => {
+  it('takes no place of a namespace for an unproven token that the API server refuses', async () => {
     const { authenticate, api, pod, serviceAccountToken } = setUp({}, (claims) => ({
       outcome: 'unproven',
       why: 'keys-unavailable',
@@ -187,7 +187,7 @@ describe('createPodAuthenticator', () => {
     expect(await authenticate(from(serviceAccountToken))).toEqual(refused('pod-finished'));
   });
 
-  it('asks whether one more may be checked only where something has to be asked [authentications-limit-live]', async () => {
+  it('asks whether one more may be checked only where something has to be asked [authentications-limit-live] [pod-uid]', async () => {
     let recalled: ReturnType<RecallReview>;
     const set = setUp({
       recallReview: () => recalled,
@@ -238,13 +238,13 @@ describe('createPodAuthenticator', () => {
   });
 
   it.each<[string, string, Partial<PodView>]>([
-    ['another UID', 'pod-uid', { uid: 'of-the-one-before' }],
-    ['another account', 'pod-service-account', { serviceAccount: 'other' }],
-    ['a finished pod', 'pod-finished', { phase: 'Succeeded' }],
-    ['a deleted pod', 'pod-deleted', { deletionTimestamp: 0 }],
-    ['no address', 'pod-address-known', { podIps: [] }],
-    ['another address', 'source-address', { podIps: ['10.9.9.9'] }],
-  ])('does not refuse on the word of the reflector alone: %s [%s]', async (_name, _check, behind) => {
+    ['another UID', '[pod-uid]', { uid: 'of-the-one-before' }],
+    ['another account', '[pod-service-account]', { serviceAccount: 'other' }],
+    ['a finished pod', '[pod-finished]', { phase: 'Succeeded' }],
+    ['a deleted pod', '[pod-deleted]', { deletionTimestamp: 0 }],
+    ['no address', '(one check or the other)', { podIps: [] }],
+    ['another address', '[source-address]', { podIps: ['10.9.9.9'] }],
+  ])('does not refuse on the word of the reflector alone: %s %s', async (_name, _check, behind) => {
     const { authenticate, api, pod, serviceAccountToken, reflect } = setUp();
     reflect({ ...pod, ...behind });
     expect((await authenticate(from(serviceAccountToken))).outcome).toBe('authenticated');
@@ -311,7 +311,7 @@ describe('createPodAuthenticator', () => {
     expect(() => setUp({ audience: '' })).toThrow(/audience/);
   });
 
-  it('never puts the bearer token into its answer', async () => {
+  it('never puts the bearer token into its answer [token-filter]', async () => {
     const { authenticate } = setUp();
     expect(JSON.stringify(await authenticate(from(new Secret('sekrit-value'))))).not.toContain(
       'sekrit-value',

@@ -70,7 +70,10 @@ describe('parseBearerToken', () => {
 
   it('never throws, and finds nothing but token68 in exactly one line [bearer-single-line] [bearer-scheme] [bearer-characters]', () => {
     const bearerish = fc
-      .tuple(fc.constantFrom('Bearer ', 'bearer ', 'Bearer'), fc.string({ unit: 'binary' }))
+      .tuple(
+        fc.constantFrom('Bearer ', 'bearer ', 'Bearer', 'Basic '),
+        fc.oneof(fc.base64String({ minLength: 1 }), fc.string({ unit: 'binary' })),
+      )
       .map((parts) => parts.join(''));
     fc.assert(
       fc.property(fc.array(fc.oneof(bearerish, fc.string({ unit: 'binary' })), { maxLength: 3 }), (lines) => {

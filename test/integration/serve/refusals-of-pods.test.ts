@@ -150,7 +150,7 @@ describe('pods that are refused, none of which reaches the NameNode', () => {
     it('is another one than the pod’s, in a token that the API server accepts all the same', async () => {
       await using forger = await TokenForger.create(refusals.world.stack);
       await namespace.createServiceAccount('impostor');
-      const { serviceAccountToken } = await pod();
+      const { pod: bound, serviceAccountToken } = await pod();
       const another = await namespace.requestToken([AUDIENCE], { serviceAccount: 'impostor' });
       const claimsOf = (token: string) => decodeJwt<PodTokenClaims>(token)['kubernetes.io'];
       const { serviceaccount } = claimsOf(another.reveal()) ?? {};
@@ -162,7 +162,10 @@ describe('pods that are refused, none of which reaches the NameNode', () => {
       });
       await refusals.expectRefused(
         () => ask(forged.reveal()),
-        notAuthenticated('pod-service-account-differs', { detail: /token impostor, pod trainer/ }),
+        notAuthenticated('pod-service-account-differs', {
+          detail: /token impostor, pod trainer/,
+          pod: { ...bound, serviceAccount: 'impostor' },
+        }),
       );
     });
 

@@ -79,7 +79,7 @@ describe('refusals of requests, of operators and of what Hadoop answers', () => 
       const { serviceAccountToken } = await refusals.world.pod({ user: 'alice' });
       await refusals.expectRefused(
         () => askTokens(serviceAccountToken),
-        notAuthenticated('service-account-token-invalid', { route: '/v1/tokens' }),
+        notAuthenticated('jwt-audience-differs', { route: '/v1/tokens' }),
       );
     });
 
