@@ -197,6 +197,7 @@ describe.each([
     expect(await present(await namespace.requestToken([AUDIENCE], { pod: starting }), by)).toEqual({
       outcome: 'could-not-check',
       dependency: 'pod-address',
+      pod: starting,
     });
   });
 });
