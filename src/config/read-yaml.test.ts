@@ -59,7 +59,7 @@ describe('readYaml', () => {
   });
 
   it.each(['!hunter2secret x', '!!hunter2secret x', '!hunter2secret [x]'])(
-    'still names the place of %s',
+    'still names the place where %s is',
     (value) => {
       expect(readYaml(`a: 1\npassword: ${value}`)).toMatchObject({
         ok: false,

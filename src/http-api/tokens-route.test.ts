@@ -89,7 +89,7 @@ describe('GET /v1/tokens', () => {
     expect(seen).toEqual([]);
   });
 
-  it('lets so many callers be checked at once and no more, and goes on after them', async () => {
+  it('lets so many callers be checked at once and no more, and goes on after them [operator-authorized]', async () => {
     const gate = Promise.withResolvers<undefined>();
     const { ask } = setUp({
       authenticateOperator: async (_authorization, { admitCheck } = {}) => {
@@ -106,7 +106,7 @@ describe('GET /v1/tokens', () => {
     await expect(ask()).rejects.toThrow('gone');
   });
 
-  it('lets a caller whose token need not be checked be refused at any time', async () => {
+  it('lets a caller whose token need not be checked be refused at any time [operator-authorized]', async () => {
     const { ask } = setUp({
       authenticateOperator: () =>
         Promise.resolve({ outcome: 'not-authenticated', reason: 'jwt-audience-differs' }),

@@ -39,6 +39,8 @@ export async function runJest({ mutant = '', relatedTo }: RunOptions): Promise<R
         '--selectProjects=unit',
         // A mutant is one process: nothing is left behind when it must be killed.
         ...(mutant === '' ? [] : ['--runInBand']),
+        // A test that fails may leave a server open, and jest would wait for it.
+        '--forceExit',
         // Two at a time make each slow: what takes longer than this hangs.
         '--testTimeout=20000',
         '--json',

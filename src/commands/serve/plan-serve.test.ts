@@ -134,7 +134,7 @@ describe('planServe', () => {
     ]);
   });
 
-  it('lets no pod be us, the renewer, a daemon or a proxy user of the conf dir', async () => {
+  it('lets no pod be us, the renewer, a daemon or a proxy user of the conf dir [deny-list]', async () => {
     await hadoopConf('services', {
       ...ONE,
       'dfs.namenode.kerberos.principal': 'superuser1/_HOST@R',
