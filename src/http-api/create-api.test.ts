@@ -430,8 +430,8 @@ describe('what nobody foresaw', () => {
     expect(seen.callers).toEqual([]);
   });
 
-  it('answers malformed targets itself', async () => {
-    const { api } = start();
+  it('answers malformed targets itself, and audits them', async () => {
+    const { api, audit } = start();
     const server = createServer(api).listen(0, '127.0.0.1');
     try {
       await new Promise((resolve) => server.once('listening', resolve));
@@ -450,7 +450,9 @@ describe('what nobody foresaw', () => {
         });
         expect([path, answer.status]).toEqual([path, 400]);
         expect(JSON.parse(answer.text)).toMatchObject({ code: 'invalid-request' });
+        expect(audit.at(-1)).toMatchObject({ decision: 'malformed', status: 400, reason: 'target' });
       }
+      expect(audit).toHaveLength(5);
     } finally {
       server.close();
     }

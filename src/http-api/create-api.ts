@@ -1,14 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { Logger } from '../observability/logger.ts';
 import type { Clock } from '../time/clock.ts';
 import { answerTokens } from './answer-tokens.ts';
+import { auditDecision } from './audit-decision.ts';
 import { createRouter } from './create-router.ts';
 import { createCredentialsRoute, type CredentialsRouteOptions, refuseThrown } from './credentials-route.ts';
 import { invalidRequest, notFound } from './problem.ts';
 import type { Refusals } from './refusals.ts';
-import { answerProblem, openRecord, recordOf } from './request-record.ts';
+import { answerProblem, openRecord, recordOf, type RequestRecord } from './request-record.ts';
 import type { TokensRoute } from './tokens-route.ts';
 
 export interface ApiOptions extends Omit<CredentialsRouteOptions, 'random' | 'etagKey'> {
@@ -41,15 +42,22 @@ export function createApi(options: ApiOptions): RequestListener {
 
   return (request, response) => {
     const record = openRecord(request, response, { ...options, newRequestId });
-    const target = request.url ?? '';
-    if (!isWellFormed(target)) {
-      record.outcome = 'invalid-request';
-      record.reason = 'target';
-      answerProblem(response, record, invalidRequest('The request target is malformed'));
-      return;
-    }
-    app(request, response);
+    if (isWellFormed(request.url ?? '')) app(request, response);
+    else void refuseTarget(response, record, { ...options, random });
   };
+}
+
+/** Never rejects. */
+async function refuseTarget(
+  response: ServerResponse,
+  record: RequestRecord,
+  options: Parameters<typeof auditDecision>[2],
+): Promise<void> {
+  record.outcome = 'invalid-request';
+  record.reason = 'target';
+  const problem = invalidRequest('The request target is malformed');
+  const unrecorded = await auditDecision(record, problem, options);
+  if (!record.signal.aborted) answerProblem(response, record, unrecorded ?? problem);
 }
 
 const answerNotFound: RequestHandler = (_request, response) => {
