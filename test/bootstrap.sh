@@ -134,6 +134,11 @@ install_node_modules() {
     say 'npm is not on PATH: install Node.js 18 or later with npm (https://nodejs.org)'
     exit 2
   fi
+  if [ -L node_modules ]; then
+    # npm ci would empty what the link points to, which is somebody else's.
+    say 'node_modules is a link and not of this lock file: remove the link, and run this again'
+    exit 2
+  fi
   say 'installing node_modules (npm ci) ...'
   npm ci --no-audit --no-fund >&2
   unlink_kerberos_from_libnode
