@@ -345,7 +345,7 @@ describe('createUserIdentifier', () => {
   it('identifies only a valid, undenied name, and only the stamped one [user-grammar] [do-as-rule] [deny-list]', () => {
     const names = fc.oneof(
       fc.string({ unit: 'binary' }),
-      fc.constantFrom('alice', 'hdfs', 'HdFs', 'svc-1', 'a b'),
+      fc.constantFrom('alice', 'bob', 'carol', 'hdfs', 'HdFs', 'svc-1', 'a b'),
     );
     fc.assert(
       fc.property(names, fc.option(names, { nil: undefined }), (user, doAs) => {
