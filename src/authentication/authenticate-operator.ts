@@ -86,8 +86,8 @@ export interface OperatorAuthenticatorOptions {
 }
 
 /**
- * Finds out whether the caller may ask what only operators may: after a look at the token itself, the API server says who it is (TokenReview with our
- * audience) and whether RBAC, or whatever authorizes there, gives that user the right (SubjectAccessReview).
+ * Finds out whether the caller may ask what only operators may: after a look at the token itself, the API server says who
+ * it is (TokenReview with our audience) and whether RBAC, or whatever authorizes there, gives that user the right (SubjectAccessReview).
  */
 export function createOperatorAuthenticator(options: OperatorAuthenticatorOptions): AuthenticateOperator {
   const { filterServiceAccountToken, unprovenTokens, reviewServiceAccountToken, reviewAccess } = options;

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
   readServiceAccountToken,
@@ -6,7 +5,7 @@ import {
 } from '../fetch-client/read-service-account-token.ts';
 import { requestCredentials } from '../fetch-client/request-credentials.ts';
 import { writeTokenFile, WriteTokenFileError } from '../fetch-client/write-token-file.ts';
-import { errorCode } from '../observability/error-code.ts';
+import { CaFileError, readCaFile } from './read-ca-file.ts';
 
 /** Exit codes of `kerbridge fetch`, for scripts. */
 export const FETCH_EXIT = { done: 0, usage: 2, refused: 3, notReached: 4, cannotWrite: 5 } as const;
@@ -108,19 +107,6 @@ async function fetchOnce(options: FetchOptions, say: (line: string) => void): Pr
       return FETCH_EXIT.usage;
     }
     throw error;
-  }
-}
-
-class CaFileError extends Error {
-  override readonly name = 'CaFileError';
-}
-
-async function readCaFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const code = errorCode(error);
-    throw new CaFileError(`cannot read --ca-file ${path}: ${code}`);
   }
 }
 

@@ -83,11 +83,8 @@ export function buildAuthentication(options: BuildAuthenticationOptions): Authen
   const reviewServiceAccountToken = measureReviews(kubernetes.reviewServiceAccountToken, { metrics, clock });
   const reviewQueue = observeQueue('token-review', new BoundedQueue({ clock, ...REVIEW_QUEUE }), metrics);
   const podQueue = observeQueue('pod', new BoundedQueue({ clock, ...POD_QUEUE }), metrics);
-  const getPod = queueGetPod(countGets(kubernetes.getPod, metrics), {
-    queue: podQueue,
-    clock,
-    callTimeoutMs,
-  });
+  const getLivePod = countGets(kubernetes.getPod, metrics);
+  const getPod = queueGetPod(getLivePod, { queue: podQueue, clock, callTimeoutMs });
 
   const keys = new SigningKeys({
     readIssuer: kubernetes.readServiceAccountIssuer,
@@ -96,10 +93,7 @@ export function buildAuthentication(options: BuildAuthenticationOptions): Authen
   });
   const cache = createReviewCache({
     // Its pods are asked for within a place of the review's queue: one more call at most.
-    reviewServiceAccountToken: createInvalidationCheck({
-      reviewServiceAccountToken,
-      getPod: countGets(kubernetes.getPod, metrics),
-    }),
+    reviewServiceAccountToken: createInvalidationCheck({ reviewServiceAccountToken, getPod: getLivePod }),
     audience,
     clock,
     queue: reviewQueue,

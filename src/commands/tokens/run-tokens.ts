@@ -1,16 +1,15 @@
-import { readFile } from 'node:fs/promises';
 import {
   readServiceAccountToken,
   ServiceAccountTokenFileError,
 } from '../../fetch-client/read-service-account-token.ts';
 import { loadKubernetesApi } from '../../kubernetes/kubernetes-api.ts';
-import { errorCode } from '../../observability/error-code.ts';
 import type { Secret } from '../../observability/secret.ts';
 import { explainKubernetesFailure } from '../operator/explain-failure.ts';
 import { formatTable, printable } from '../operator/format-table.ts';
 import { type KubernetesOptions, type ObjectId, OPERATOR_EXIT } from '../operator/operator-command.ts';
 import type { Terminal } from '../terminal.ts';
 import { type ListedTokens, requestTokens, type TokensReply } from './request-tokens.ts';
+import { CaFileError, readCaFile } from '../read-ca-file.ts';
 
 /** The shortest that the API server gives. */
 const TOKEN_LIFETIME_MS = 600_000;
@@ -94,18 +93,6 @@ async function getToken({ source, audience }: TokensTask): Promise<Secret<string
     });
   } finally {
     kubernetes.close();
-  }
-}
-
-class CaFileError extends Error {
-  override readonly name = 'CaFileError';
-}
-
-async function readCaFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new CaFileError(`cannot read --ca-file ${path}: ${errorCode(error)}`);
   }
 }
 
