@@ -9,7 +9,7 @@ import { findProgram, inheritedEnvironment, mustRun, requireProgram } from '../r
 const here = import.meta.dirname;
 const sources = ['go.mod', 'go.sum', 'main.go'] as const;
 
-/** How to start the two programs: a path, and the arguments that come before all others. */
+/** How to start the programs: a path, and the arguments that come before all others. */
 export interface ControlPlanePrograms {
   readonly etcd: readonly [string, ...string[]];
   readonly kubeApiserver: readonly [string, ...string[]];
@@ -32,6 +32,17 @@ export async function controlPlanePrograms(options: ControlPlaneOptions): Promis
   }
   const built = await builtControlPlane(options);
   return { etcd: [built, 'etcd'], kubeApiserver: [built, 'kube-apiserver'] };
+}
+
+/** kubectl of the same version where the servers were built, else the one of KUBEBUILDER_ASSETS or PATH, else built. */
+export async function kubectlProgram(options: ControlPlaneOptions): Promise<readonly [string, ...string[]]> {
+  const { etcd } = await controlPlanePrograms(options);
+  if (etcd.length === 1) {
+    const assets = process.env['KUBEBUILDER_ASSETS'] ?? '';
+    const found = findProgram('kubectl', assets) ?? findProgram('kubectl');
+    if (found !== undefined) return [found];
+  }
+  return [await builtControlPlane(options), 'kubectl'];
 }
 
 async function builtControlPlane({ progress, marks }: ControlPlaneOptions): Promise<string> {
