@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { fetchCommand } from './fetch.ts';
+import { inspectCommand } from './inspect.ts';
 import { packageVersion } from './package-version.ts';
 import { revokeCommand } from './revoke.ts';
 import { serveCommand } from './serve.ts';
@@ -13,7 +14,7 @@ export function createProgram(): Command {
     .description('Lets Kubernetes pods use a kerberized Hadoop as the person who started them')
     .version(packageVersion())
     .showHelpAfterError('(add --help for what can be used here)');
-  for (const command of [serveCommand(), fetchCommand(), revokeCommand(), tokensCommand()])
+  for (const command of [serveCommand(), fetchCommand(), inspectCommand(), revokeCommand(), tokensCommand()])
     program.addCommand(command);
   return program;
 }
