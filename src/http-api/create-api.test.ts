@@ -654,6 +654,30 @@ describe('the answer', () => {
     expect(again.headers['content-type']).toBeUndefined();
   });
 
+  it.each(['application/json', 'application/octet-stream'])(
+    'as %s says in its headers when to ask again, with a 304 too, and never in an error',
+    async (accept) => {
+      const { api } = start();
+      const headers = {
+        'kerbridge-refresh-after': '24401',
+        'kerbridge-sequence-numbers': '-7',
+      };
+      const whole = await get(api).set('Accept', accept).expect(200);
+      expect(whole.headers).toMatchObject(headers);
+      expect(whole.headers).not.toHaveProperty('kerbridge-valid-for');
+      const again = await get(api)
+        .set('Accept', accept)
+        .set('If-None-Match', whole.headers['etag'] ?? '')
+        .expect(304);
+      expect(again.headers).toMatchObject(headers);
+      const refused = start({
+        authenticatePod: authenticationResult({ outcome: 'refused', reason: 'pod-deleted' }),
+      });
+      const { headers: none } = await get(refused.api).set('Accept', accept).expect(401);
+      expect(Object.keys(none).filter((name) => name.startsWith('kerbridge-'))).toEqual([]);
+    },
+  );
+
   it('is a 304 also for fetch(), which adds Cache-Control: no-cache', async () => {
     const { api } = start();
     const { headers } = await get(api).expect(200);

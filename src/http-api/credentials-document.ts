@@ -54,7 +54,7 @@ function describeToken({ source, token, expiresAt }: HeldToken): CredentialsDocu
 }
 
 /** The last instant RFC 3339 can write (its years have four digits), here for "never". */
-const LATEST_MS = 253_402_300_799_999n;
+export const LATEST_MS = 253_402_300_799_999n;
 
 /**
  * Long.MAX_VALUE is a legal maxDate of Hadoop, beyond what a JavaScript number or date holds: dates past the year

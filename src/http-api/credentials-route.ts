@@ -5,8 +5,10 @@ import { TokenServiceError } from '../delegation-tokens/token-service.ts';
 import type { IdentifyUser, IdentityResult } from '../identity/identity-result.ts';
 import type { WriteAudit } from '../observability/audit-stream.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { Clock } from '../time/clock.ts';
 import { auditDecision } from './audit-decision.ts';
 import type { IssuedCredentials } from './credentials-document.ts';
+import { credentialsHeaders } from './credentials-headers.ts';
 import { type CredentialsFormat, type CredentialsQuery, parseCredentialsQuery } from './credentials-query.ts';
 import { matchesETag } from './etag.ts';
 import { failureFields } from './failure-fields.ts';
@@ -36,6 +38,7 @@ export interface CredentialsRouteOptions {
   /** Each decision goes here before the caller hears of it. */
   readonly writeAudit: WriteAudit;
   readonly metrics: Metrics;
+  readonly clock: Clock;
   readonly random: Random;
   /** How many requests of one namespace are under way at once. */
   readonly requestsPerNamespace: number;
@@ -90,9 +93,12 @@ async function answerRequest(
     answerProblem(response, record, answer.problem);
     return;
   }
-  const { status, etag, representation } = answer;
+  const { status, etag, representation, issued } = answer;
   response.setHeader('Cache-Control', 'no-store');
   response.setHeader('ETag', etag);
+  for (const [name, value] of Object.entries(credentialsHeaders(issued, options.clock.now()))) {
+    response.setHeader(name, value);
+  }
   record.report(status);
   if (status === 304) {
     response.status(304).end();
@@ -107,6 +113,7 @@ const codeOf = (status: 200 | 304): string => (status === 304 ? 'not-modified' :
 
 interface Decided {
   readonly representation: Representation;
+  readonly issued: IssuedCredentials;
   /** Asks again whether the caller may have it, without any I/O; undefined: they still may. */
   readonly confirm: () => Refused | undefined;
 }
@@ -193,7 +200,7 @@ async function decide(
   if (refusedSince !== undefined) return refusedSince;
   const file = options.encodeCredentials(issued.value, format);
   const representation = type === FILE_TYPE ? fileOf(file) : documentOf(owner.value, issued.value, file);
-  return { ok: true, value: { representation, confirm } };
+  return { ok: true, value: { representation, issued: issued.value, confirm } };
 }
 
 /** What was got for somebody who is refused after all was not handed out, and the audit must not look as if it was. */
