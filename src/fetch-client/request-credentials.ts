@@ -1,26 +1,35 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import axios, { isAxiosError } from 'axios';
 import { CodecError } from '../hadoop/codec/codec-error.ts';
-import { decodeCredentials } from '../hadoop/codec/credentials.ts';
 import { Secret } from '../observability/secret.ts';
+import type { Clock } from '../time/clock.ts';
+import { answerFacts, type AnswerFacts } from './answer-facts.ts';
+import { describeCredentials } from './describe-credentials.ts';
+import { exchange, type HttpAnswer, NoAnswerError } from './exchange.ts';
+import { contentTypeOf, judgeProblem, type NotReached, type Refusal } from './judge-problem.ts';
 
-/** Far above any real credentials file (a token takes some 120 bytes), far below what would hurt a small pod. */
-const MAX_REPLY_BYTES = 4 * 1024 * 1024;
-
-export interface CredentialsQuery {
-  /** Base URL of `kerbridge serve`, `http(s)://host[:port][/prefix]`. */
-  readonly url: URL;
-  readonly serviceAccountToken: Secret<string>;
+/** Which credentials: what goes into the query. */
+export interface CredentialsSelection {
   readonly cluster?: string;
   readonly kinds?: readonly string[];
   readonly optionalKinds?: readonly string[];
   readonly doAs?: string;
   readonly format?: 'writable' | 'protobuf';
+}
+
+/** Whom to ask, and with what. */
+export interface Contact {
+  /** Base URL of `kerbridge serve`, `http(s)://host[:port][/prefix]`. */
+  readonly url: URL;
+  readonly serviceAccountToken: Secret<string>;
   /** PEM certificates to trust instead of the system's. */
   readonly ca?: string;
+  readonly clock: Clock;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+}
+
+export interface CredentialsQuery extends Contact, CredentialsSelection {
+  /** Of what we have: the answer may be that it is still the same. */
+  readonly etag?: string;
 }
 
 export type CredentialsReply =
@@ -29,59 +38,45 @@ export type CredentialsReply =
       readonly outcome: 'received';
       readonly file: Secret<Uint8Array>;
       readonly tokenCount: number;
-      readonly requestId: string;
+      readonly facts: AnswerFacts;
     }
-  /** The server answered and said no: asking again will not help until something is changed. */
-  | {
-      readonly outcome: 'refused';
-      readonly status: number;
-      readonly code: string;
-      readonly title: string;
-      readonly requestId: string;
-    }
-  /** No answer, an answer that is not Kerbridge's, or one that says "not now". */
-  | { readonly outcome: 'not-reached'; readonly reason: string; readonly requestId: string };
+  | { readonly outcome: 'not-modified'; readonly facts: AnswerFacts }
+  | Refusal
+  | NotReached;
 
 /** Asks once for the credentials of the pod whose service-account token is given. Never rejects. */
 export async function requestCredentials(query: CredentialsQuery): Promise<CredentialsReply> {
-  const agents = {
-    httpAgent: new HttpAgent(),
-    httpsAgent: new HttpsAgent(query.ca === undefined ? {} : { ca: query.ca }),
-  };
+  const { etag = '' } = query;
   try {
-    const response = await axios.request<ArrayBuffer>({
-      url: credentialsUrl(query).href,
+    const answer = await exchange({
+      ...query,
+      url: credentialsUrl(query),
+      method: 'GET',
       headers: {
         Authorization: `Bearer ${query.serviceAccountToken.reveal()}`,
         Accept: 'application/octet-stream',
+        ...(etag === '' ? {} : { 'If-None-Match': etag }),
       },
-      responseType: 'arraybuffer',
-      timeout: query.timeoutMs,
-      signal: AbortSignal.any([
-        AbortSignal.timeout(query.timeoutMs),
-        ...(query.signal === undefined ? [] : [query.signal]),
-      ]),
-      // The bearer token must go nowhere else: no redirect, no proxy from the environment.
-      maxRedirects: 0,
-      proxy: false,
-      maxContentLength: MAX_REPLY_BYTES,
-      validateStatus: () => true,
-      ...agents,
     });
-    return judgeReply(response.status, response.headers, Buffer.from(response.data));
+    return answer.status === 304 && etag !== ''
+      ? { outcome: 'not-modified', facts: answerFacts(answer.headers, query.clock.now()) }
+      : judgeAnswer(answer, query.clock.now());
   } catch (error) {
-    return { outcome: 'not-reached', reason: transportReason(error, query), requestId: '' };
-  } finally {
-    agents.httpAgent.destroy();
-    agents.httpsAgent.destroy();
+    return notReached(error instanceof NoAnswerError ? error.message : 'unexpected');
   }
 }
 
-function credentialsUrl(query: CredentialsQuery): URL {
-  const url = new URL(query.url);
-  url.pathname = `${url.pathname.replace(/\/+$/, '')}/v1/credentials`;
+/** The path of the API below the URL, which may have a prefix. */
+export function apiUrl(base: URL, path: string): URL {
+  const url = new URL(base);
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}${path}`;
   url.search = '';
   url.hash = '';
+  return url;
+}
+
+function credentialsUrl(query: CredentialsQuery): URL {
+  const url = apiUrl(query.url, '/v1/credentials');
   if (query.cluster !== undefined) url.searchParams.set('cluster', query.cluster);
   for (const kind of query.kinds ?? []) url.searchParams.append('kind', kind);
   for (const kind of query.optionalKinds ?? []) url.searchParams.append('optional', kind);
@@ -90,72 +85,26 @@ function credentialsUrl(query: CredentialsQuery): URL {
   return url;
 }
 
-function judgeReply(status: number, headers: unknown, body: Buffer): CredentialsReply {
-  const contentType = header(headers, 'content-type').split(';')[0]?.trim().toLowerCase() ?? '';
-  const requestId = printable(header(headers, 'x-request-id'));
-  if (status === 200 && contentType === 'application/octet-stream') {
-    try {
-      const { credentials } = decodeCredentials(body);
-      if (credentials.tokens.length === 0) {
-        return { outcome: 'not-reached', reason: 'no delegation token in the answer', requestId };
-      }
-      return {
-        outcome: 'received',
-        file: new Secret<Uint8Array>(body),
-        tokenCount: credentials.tokens.length,
-        requestId,
-      };
-    } catch (error) {
-      const reason = error instanceof CodecError ? error.code : 'not decodable';
-      return { outcome: 'not-reached', reason: `the reply is not a credentials file: ${reason}`, requestId };
-    }
-  }
-  if (contentType !== 'application/problem+json') {
-    const reason = `HTTP ${status} with content type ${printable(contentType) || 'none'}: not an answer of Kerbridge`;
-    return { outcome: 'not-reached', reason, requestId };
-  }
-  const problem = parseProblem(body);
-  if (status >= 400 && status < 500 && status !== 408 && status !== 429) {
-    return { outcome: 'refused', status, ...problem, requestId };
-  }
-  return { outcome: 'not-reached', reason: `HTTP ${status} ${problem.code}: ${problem.title}`, requestId };
-}
-
-function parseProblem(body: Buffer): { code: string; title: string } {
+function judgeAnswer(answer: HttpAnswer, nowMs: number): CredentialsReply {
+  const { status, headers, body } = answer;
+  if (status !== 200 || contentTypeOf(headers) !== 'application/octet-stream') return judgeProblem(answer);
+  const facts = answerFacts(headers, nowMs);
   try {
-    const problem: unknown = JSON.parse(body.toString('utf8'));
-    if (typeof problem === 'object' && problem !== null) {
-      const code = 'code' in problem && typeof problem.code === 'string' ? problem.code : 'unknown';
-      const title = 'title' in problem && typeof problem.title === 'string' ? problem.title : '';
-      return { code: printable(code), title: printable(title) };
-    }
-  } catch {
-    // told by the code below
+    const { tokenCount, ...described } = describeCredentials(body);
+    if (tokenCount === 0) return notReached('no delegation token in the answer', facts.requestId);
+    // The headers win: their seconds count from now on, whatever the clocks say.
+    return {
+      outcome: 'received',
+      file: new Secret<Uint8Array>(body),
+      tokenCount,
+      facts: { ...described, ...facts },
+    };
+  } catch (error) {
+    const reason = error instanceof CodecError ? error.code : 'not decodable';
+    return notReached(`the reply is not a credentials file: ${reason}`, facts.requestId);
   }
-  return { code: 'unknown', title: '' };
 }
 
-/** axios errors carry the request with its Authorization header: only a code and a text of ours leave this file. */
-function transportReason(error: unknown, query: CredentialsQuery): string {
-  const where = query.url.host;
-  if (query.signal?.aborted === true) return 'stopped';
-  const code = isAxiosError(error) ? (error.code ?? 'unknown') : 'unknown';
-  if (code === 'ERR_CANCELED' || code === 'ECONNABORTED' || code === 'ETIMEDOUT') {
-    return `no answer from ${where} within ${query.timeoutMs} ms`;
-  }
-  if (/CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code)) {
-    return `the certificate of ${where} is not trusted: ${code}; name its CA with --ca-file`;
-  }
-  return `cannot reach ${where}: ${code}`;
-}
-
-function header(headers: unknown, name: string): string {
-  if (typeof headers !== 'object' || headers === null) return '';
-  const value: unknown = Reflect.get(headers, name);
-  return typeof value === 'string' ? value : '';
-}
-
-/** What a server says is shown to a person: one line, no control bytes, bounded. */
-function printable(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 200);
+export function notReached(reason: string, requestId = ''): NotReached {
+  return { outcome: 'not-reached', reason, requestId, retryAfterMs: 0 };
 }

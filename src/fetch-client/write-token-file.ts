@@ -1,9 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { lstat, open, rename, unlink } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, lstat, open, unlink } from 'node:fs/promises';
 import { errorCode } from '../observability/error-code.ts';
+import { replaceFiles, type StagedFile, temporaryBeside } from './replace-files.ts';
 
 /** Why the file could not be written. `code` is the system's (`ENOSPC`, `EROFS`, `EACCES`, `ENOENT` …). */
 export class WriteTokenFileError extends Error {
@@ -26,18 +24,65 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is not a folder',
   EEXIST: 'a device, FIFO or socket is there, and would be replaced; name a file',
   EISDIR: 'the path is a folder; name a file in it',
+  EBUSY: 'a volume is mounted on the file itself (subPath); mount one on its folder',
 };
 
+export interface FileAccess {
+  readonly mode: number;
+  /** Numeric group; undefined: what the folder gives. */
+  readonly group?: number | undefined;
+}
+
+/** Which file it is, for who looks again later: another inode, size or time of change is another file. */
+export interface FileMark {
+  readonly path: string;
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+}
+
+export interface WriteOptions extends FileAccess {
+  /** In this order; the last is the one whose appearance means that all are there. */
+  readonly paths: readonly string[];
+  /** A name beside the path that begins with a dot and that nobody can guess. */
+  readonly temporaryFor?: (path: string) => string;
+}
+
 /**
- * Replaces `path` in one step: a reader sees the whole old file or the whole new one, never a part and never nothing.
- * The new file has mode 0600 from its first moment, under a name of its own beside the target, is synced to disk and
- * then renamed over it. A symlink at `path` is replaced, not followed;
- * a device, FIFO or socket is left alone. When anything fails the old file is untouched
- * and nothing is left behind.
+ * Replaces each of `paths` in one step: a reader sees the whole old file or the whole new one, never a part and never
+ * nothing. Each new file has its mode from its first moment, under a name of its own beside the target, is synced to disk
+ * and then renamed over it; the first is renamed when all are written. A symlink is replaced, not followed; a folder,
+ * device, FIFO or socket is left alone. When anything fails the old files are there and nothing is left behind.
  */
-export async function writeTokenFile(path: string, bytes: Uint8Array): Promise<void> {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}`);
+export async function writeTokenFiles(bytes: Uint8Array, options: WriteOptions): Promise<FileMark[]> {
+  const staged: StagedFile[] = [];
+  try {
+    for (const path of options.paths) staged.push(await stage(path, bytes, options));
+    await replaceFiles(staged, toWriteError);
+  } catch (error) {
+    for (const { temporary } of staged) await unlink(temporary).catch(() => undefined);
+    throw error;
+  }
+  // Not of the open file: what some file systems say of that is not what they say of the path.
+  return await Promise.all(options.paths.map(markOf));
+}
+
+async function markOf(path: string): Promise<FileMark> {
+  const found = await lstat(path, { bigint: true }).catch(() => undefined);
+  // Gone already: no file will be this one.
+  const { dev, ino, size, mtimeNs } = found ?? { dev: -1n, ino: -1n, size: -1n, mtimeNs: -1n };
+  return { path, dev, ino, size, mtimeNs };
+}
+
+export async function isStill(mark: FileMark): Promise<boolean> {
+  const found = await lstat(mark.path, { bigint: true }).catch(() => undefined);
+  return (['dev', 'ino', 'size', 'mtimeNs'] as const).every((field) => found?.[field] === mark[field]);
+}
+
+async function stage(path: string, bytes: Uint8Array, options: WriteOptions): Promise<StagedFile> {
+  const { temporaryFor = temporaryBeside } = options;
+  const temporary = temporaryFor(path);
   let created = false;
   try {
     const code = await whyNotReplaceable(path);
@@ -45,17 +90,15 @@ export async function writeTokenFile(path: string, bytes: Uint8Array): Promise<v
     const file = await open(
       temporary,
       constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-      0o600,
+      // Nobody of the group that the folder gives may open it before it has the group that was asked for.
+      options.group === undefined ? options.mode : options.mode & 0o700,
     );
     created = true;
-    await writeAll(file, bytes);
-    await rename(temporary, path);
-    created = false;
-    await syncFolder(folder);
+    await fill(file, bytes, options);
+    return { path, temporary };
   } catch (error) {
     if (created) await unlink(temporary).catch(() => undefined);
-    const code = errorCode(error);
-    throw new WriteTokenFileError(path, code, HINTS[code] ?? 'see the code');
+    throw toWriteError(path, error);
   }
 }
 
@@ -66,9 +109,10 @@ async function whyNotReplaceable(path: string): Promise<string | undefined> {
   return existing.isDirectory() ? 'EISDIR' : 'EEXIST';
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+async function fill(file: FileHandle, bytes: Uint8Array, { mode, group }: FileAccess): Promise<void> {
   try {
-    await file.chmod(0o600); // the umask can only have taken bits away, an ACL default could have added some
+    if (group !== undefined) await giveToGroup(file, group);
+    await file.chmod(mode); // the umask can only have taken bits away, an ACL default could have added some
     await file.writeFile(bytes);
     await file.sync();
   } finally {
@@ -76,16 +120,27 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Makes the rename itself durable. Not every file system lets a folder be synced; the file is whole either way. */
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch {
-    // nothing to mend: the new file is in place
+class GroupError extends Error {
+  readonly code: string;
+  readonly hint: string;
+
+  constructor(code: string, group: number) {
+    super();
+    this.code = code;
+    this.hint = `can't be given to group ${group}; add it to supplementalGroups of the pod`;
   }
+}
+
+async function giveToGroup(file: FileHandle, group: number): Promise<void> {
+  try {
+    await file.chown(-1, group);
+  } catch (error) {
+    throw new GroupError(errorCode(error), group);
+  }
+}
+
+function toWriteError(path: string, error: unknown): WriteTokenFileError {
+  const code = errorCode(error);
+  const hint = error instanceof GroupError ? error.hint : (HINTS[code] ?? 'see the code');
+  return new WriteTokenFileError(path, code, hint);
 }

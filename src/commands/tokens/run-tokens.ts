@@ -9,7 +9,7 @@ import { formatTable, printable } from '../operator/format-table.ts';
 import { type KubernetesOptions, type ObjectId, OPERATOR_EXIT } from '../operator/operator-command.ts';
 import type { Terminal } from '../terminal.ts';
 import { type ListedTokens, requestTokens, type TokensReply } from './request-tokens.ts';
-import { CaFileError, readCaFile } from '../read-ca-file.ts';
+import { CaFileError, readCaFile } from '../../fetch-client/read-ca-file.ts';
 
 /** The shortest that the API server gives. */
 const TOKEN_LIFETIME_MS = 600_000;

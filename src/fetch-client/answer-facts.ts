@@ -1,0 +1,52 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** What an answer with credentials, or with "not modified", says of them. */
+export interface AnswerFacts {
+  readonly requestId: string;
+  /** Empty: none that could be sent back. */
+  readonly etag: string;
+  readonly refreshAfterMs: number;
+  /** ms since the epoch: the first maxDate; undefined: not known, or never. */
+  readonly validUntil?: number;
+  readonly sequenceNumbers?: readonly string[];
+}
+
+const DEFAULT_REFRESH_AFTER_MS = 3_600_000;
+
+/** A server that asks for more is not waited for any longer: a file that waits is a token that ages. */
+const MAX_RETRY_AFTER_SECONDS = 300;
+
+export function answerFacts(headers: IncomingHttpHeaders, nowMs: number): AnswerFacts {
+  const refreshAfter = wholeSeconds(headers['kerbridge-refresh-after']);
+  const validFor = wholeSeconds(headers['kerbridge-valid-for']);
+  const sequenceNumbers = headers['kerbridge-sequence-numbers'];
+  return {
+    requestId: requestIdOf(headers),
+    etag: /^(?:W\/)?"[\x21\x23-\x7e]{0,250}"$/.test(headers.etag ?? '') ? (headers.etag ?? '') : '',
+    refreshAfterMs: refreshAfter === undefined ? DEFAULT_REFRESH_AFTER_MS : Math.max(1, refreshAfter) * 1000,
+    ...(validFor === undefined ? {} : { validUntil: nowMs + validFor * 1000 }),
+    ...(typeof sequenceNumbers === 'string' && /^-?\d{1,10}(?:,-?\d{1,10})*$/.test(sequenceNumbers)
+      ? { sequenceNumbers: sequenceNumbers.split(',') }
+      : {}),
+  };
+}
+
+export function requestIdOf(headers: IncomingHttpHeaders): string {
+  const value = headers['x-request-id'];
+  return typeof value === 'string' ? printable(value) : '';
+}
+
+/** `Retry-After` in whole seconds; its other form, a date, would need the clocks to agree. */
+export function retryAfterMsOf(headers: IncomingHttpHeaders): number {
+  return Math.min(wholeSeconds(headers['retry-after']) ?? 0, MAX_RETRY_AFTER_SECONDS) * 1000;
+}
+
+/** More than nine digits, some thirty years, is no time that anybody means. */
+function wholeSeconds(text: string | string[] | undefined): number | undefined {
+  return typeof text === 'string' && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+/** What a server says is shown to a person: one line, no control bytes, bounded. */
+export function printable(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 200);
+}
