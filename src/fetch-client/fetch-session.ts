@@ -62,8 +62,17 @@ export class FetchSession {
 
   /** Never rejects. */
   async try(signal: AbortSignal): Promise<TryResult> {
+    // An application may say while this try is under way that the file is no good: then the next one is whole.
+    const anew = this.#anew;
+    this.#anew = false;
+    const result = await this.#tryWith(anew, signal);
+    if (result.held === undefined && anew) this.#anew = true;
+    return result;
+  }
+
+  async #tryWith(anew: boolean, signal: AbortSignal): Promise<TryResult> {
     try {
-      return await this.#try(signal);
+      return await this.#ask(anew, signal);
     } catch (error) {
       // A fault of ours. Its message may hold anything, so only its name is said.
       return { failure: failure(4, `unexpected: ${error instanceof Error ? error.name : 'unknown'}`) };
@@ -71,10 +80,10 @@ export class FetchSession {
   }
 
   /** Reports what there is to report, asks, writes what is new. A report that fails keeps nobody from asking. */
-  async #try(signal: AbortSignal): Promise<TryResult> {
+  async #ask(anew: boolean, signal: AbortSignal): Promise<TryResult> {
     const reportFailure = await this.#report(signal);
     const { client, files } = this.#options;
-    const etag = !this.#anew && (await files.areOurs()) ? this.#etag : '';
+    const etag = !anew && (await files.areOurs()) ? this.#etag : '';
     const outcome = await client.getCredentials(etag, signal);
     switch (outcome.outcome) {
       case 'received': {
@@ -99,10 +108,9 @@ export class FetchSession {
 
   #succeeded(held: Held, reportFailure: Failure | undefined): TryResult {
     this.#etag = held.facts.etag;
-    this.#anew = false;
-    const numbers = held.facts.sequenceNumbers;
+    const { sequenceNumbers: numbers = [] } = held.facts;
     // Whoever got another token needs no look at the old one.
-    const isMoot = numbers !== undefined && !this.#unreported.some((each) => numbers.includes(each));
+    const isMoot = numbers.length > 0 && !this.#unreported.some((each) => numbers.includes(each));
     if (isMoot) this.#unreported = [];
     return reportFailure === undefined || isMoot ? { held } : { held, failure: reportFailure };
   }
@@ -118,14 +126,13 @@ export class FetchSession {
         say(`token ${sequenceNumber} reported as refused by Hadoop`);
       } else if (outcome.outcome === 'unknown') {
         say('the server takes no reports of refused tokens; asking it for the credentials all the same');
-        pending.length = 0;
       } else if (outcome.outcome === 'refused' && outcome.status !== 401) {
         say(
           `the report of token ${sequenceNumber} was ${describeRefusal(outcome)}${inBrackets(outcome.requestId)}`,
         );
       } else return reportFailureOf(sequenceNumber, outcome);
-      pending.shift();
-      this.#unreported = [...pending];
+      const done = outcome.outcome === 'unknown' ? pending.splice(0) : pending.splice(0, 1);
+      this.#unreported = this.#unreported.filter((each) => !done.includes(each));
     }
     return undefined;
   }
