@@ -2,16 +2,20 @@
 # Brings what the npm scripts need: node_modules and, without --light, the programs of the local stack.
 # Does nothing, quickly, when all is there. Must run with any Node from 18 on, and on a Debian that has little else.
 #
-# usage: sh test/bootstrap.sh [--light]
+# With --containers also what builds and runs container images.
+#
+# usage: sh test/bootstrap.sh [--light | --containers]
 
 set -eu
 
 light=no
+containers=no
 case "$#:${1-}" in
   0:) ;;
   1:--light) light=yes ;;
+  1:--containers) containers=yes ;;
   *)
-    echo 'usage: sh test/bootstrap.sh [--light]' >&2
+    echo 'usage: sh test/bootstrap.sh [--light | --containers]' >&2
     exit 2
     ;;
 esac
@@ -190,6 +194,15 @@ want_stack_packages() {
   has mvn || want maven
 }
 
+want_container_packages() {
+  # podman without netavark knows no names of containers; aardvark-dns answers them.
+  for program in podman buildah runc podman-compose mmdebstrap; do
+    has "$program" || want "$program"
+  done
+  [ -x /usr/lib/podman/netavark ] || want netavark
+  [ -x /usr/lib/podman/aardvark-dns ] || want aardvark-dns
+}
+
 has_control_plane() {
   for file in etcd kube-apiserver; do
     has "$file" || [ -x "${KUBEBUILDER_ASSETS:-/nonexistent}/$file" ] || return 1
@@ -239,6 +252,9 @@ fi
 if [ "$light" = no ]; then
   require_go
   want_stack_packages
+fi
+if [ "$containers" = yes ]; then
+  want_container_packages
 fi
 install_wanted
 if [ "$light" = no ]; then
