@@ -192,6 +192,7 @@ want_stack_packages() {
   java_is_new_enough || want default-jdk-headless
   # The jars are fetched once; without the program they can't be.
   has mvn || want maven
+  { has prometheus && has promtool; } || want prometheus
 }
 
 want_container_packages() {
