@@ -85,7 +85,7 @@ async function withStack<T>(work: (env: Record<string, string>) => Promise<T>): 
   const dir = join(state, 'kerbridge/stack-test');
   const stack = (...args: string[]) =>
     run(process.execPath, [join(import.meta.dirname, 'stack/cli.ts'), ...args, '--dir', dir], {});
-  if ((await stack('up', '--ha')) !== 0) {
+  if ((await stack('up', '--ha', '--prometheus')) !== 0) {
     process.stderr.write('the local stack did not come up: see above\n');
     await stack('down');
     process.exit(1);

@@ -30,6 +30,16 @@ const BOUNDED = [
 const create = () => createMetrics({ version: '1.2.3', processMetrics: false });
 
 describe('createMetrics', () => {
+  it('of the process takes no gauge that ends like a counter', async () => {
+    const { registry } = createMetrics({ version: '1.2.3', processMetrics: true });
+    const described = await registry.getMetricsAsJSON();
+    expect(described.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['nodejs_active_handles', 'process_cpu_seconds_total']),
+    );
+    const gauges = described.filter(({ type }) => String(type) === 'gauge').map(({ name }) => name);
+    expect(gauges.filter((name) => name.endsWith('_total'))).toEqual([]);
+  });
+
   it('names every metric by the rules, with bounded labels only', async () => {
     const { registry, ...metrics } = create();
     const described = await registry.getMetricsAsJSON();

@@ -15,6 +15,7 @@ interface DirOption {
 
 interface UpFlags extends DirOption {
   readonly ha?: boolean;
+  readonly prometheus?: boolean;
   readonly port?: StackOptions['ports'];
   readonly tokenRenewInterval?: number;
   readonly tokenMaxLifetime?: number;
@@ -34,6 +35,8 @@ program
   .option(...dirOption)
   .option('--ha', 'also a second HDFS with two NameNodes')
   .option('--no-ha', 'without it, when it runs')
+  .option('--prometheus', 'also a Prometheus, which scrapes what files in $PROMETHEUS_TARGETS_DIR say')
+  .option('--no-prometheus', 'without it, when it runs')
   .option('--port <name=number>', 'a port of your choice, repeatable; it is remembered', asArgument(addPort))
   .option(
     '--token-renew-interval <duration>',
@@ -45,10 +48,11 @@ program
     'of HDFS delegation tokens, as in 10m (first: 7d)',
     durationArgument,
   )
-  .action(async ({ dir, ha, port, tokenRenewInterval, tokenMaxLifetime }: UpFlags) => {
+  .action(async ({ dir, ha, prometheus, port, tokenRenewInterval, tokenMaxLifetime }: UpFlags) => {
     const stack = await up({
       ...(dir === undefined ? {} : { dir }),
       ...(ha === undefined ? {} : { ha }),
+      ...(prometheus === undefined ? {} : { prometheus }),
       ...(port === undefined ? {} : { ports: port }),
       ...(tokenRenewInterval === undefined ? {} : { tokenRenewIntervalMs: tokenRenewInterval }),
       ...(tokenMaxLifetime === undefined ? {} : { tokenMaxLifetimeMs: tokenMaxLifetime }),

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { nameservice, planCluster } from './hdfs/clusters.ts';
 import { realm, realmFiles } from './kdc/realm-files.ts';
 import type { KeytabName } from './kdc/realm-files.ts';
+import { prometheusFiles } from './prometheus/prometheus-files.ts';
 import { clusterFiles } from './kubernetes/cluster-files.ts';
 import type { Person } from './kubernetes/cluster-files.ts';
 import { serviceAccountIssuer } from './kubernetes/kubernetes.ts';
@@ -43,6 +44,8 @@ export interface Stack {
     readonly serviceAccountIssuer: string;
     readonly kubeconfig: Readonly<Record<Person, string>>;
   };
+  /** Undefined without `--prometheus`. */
+  readonly prometheus: { readonly url: string; readonly targetsDir: string } | undefined;
   readonly tokenRenewIntervalMs: number;
   readonly tokenMaxLifetimeMs: number;
   /** What `env` prints. */
@@ -70,6 +73,12 @@ export function describeStack(paths: StackPaths, settings: Settings): Stack {
       serviceAccountIssuer,
       kubeconfig: kubernetesFiles.kubeconfig,
     },
+    prometheus: settings.prometheus
+      ? {
+          url: `http://127.0.0.1:${settings.ports.prometheus}`,
+          targetsDir: prometheusFiles(paths).targets,
+        }
+      : undefined,
     tokenRenewIntervalMs: settings.tokenRenewIntervalMs,
     tokenMaxLifetimeMs: settings.tokenMaxLifetimeMs,
   };
@@ -120,6 +129,12 @@ function environmentOf(stack: Omit<Stack, 'env'>): Record<string, string> {
     KUBECONFIG_BOB: stack.kubernetes.kubeconfig.bob,
     KUBERNETES_URL: stack.kubernetes.server,
     KUBERNETES_CA_FILE: stack.kubernetes.caFile,
+    ...(stack.prometheus === undefined
+      ? {}
+      : {
+          PROMETHEUS_URL: stack.prometheus.url,
+          PROMETHEUS_TARGETS_DIR: stack.prometheus.targetsDir,
+        }),
   };
 }
 

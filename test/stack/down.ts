@@ -30,7 +30,15 @@ export async function down({ dir, purge = false, progress = toStderr }: DownOpti
     await terminate(processes, { graceMs: 3_000 });
     // A process that was being started while we looked has the mark too.
     await terminate(await findMarkedProcesses(paths.dir));
-    for (const folder of [paths.run, paths.kdc, paths.hdfs, paths.ha, paths.kubernetes, paths.conf]) {
+    for (const folder of [
+      paths.run,
+      paths.kdc,
+      paths.hdfs,
+      paths.ha,
+      paths.kubernetes,
+      paths.prometheus,
+      paths.conf,
+    ]) {
       await rm(folder, { recursive: true, force: true });
     }
     if (purge) {

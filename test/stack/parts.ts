@@ -17,8 +17,18 @@ import type { Progress } from './progress.ts';
 import { isPortFree } from './ports.ts';
 import { lastLines } from './run-command.ts';
 
-export const partNames = ['kdc', 'hdfs', 'ha', 'etcd', 'kube-apiserver'] as const;
+export const partNames = ['kdc', 'hdfs', 'ha', 'etcd', 'kube-apiserver', 'prometheus'] as const;
 export type PartName = (typeof partNames)[number];
+
+/** The parts that a stack has only when it is asked for them, by the names of their settings. */
+export const optionalParts = ['ha', 'prometheus'] as const;
+export type OptionalPart = (typeof optionalParts)[number];
+
+/** The parts of a stack with these settings; without settings, those that every stack has. */
+export function wantedParts(settings?: Readonly<Record<OptionalPart, boolean>>): PartName[] {
+  const unwanted: readonly PartName[] = optionalParts.filter((name) => settings?.[name] !== true);
+  return partNames.filter((name) => !unwanted.includes(name));
+}
 
 /** One server of the stack: how to start it and how to tell that it works. */
 export interface Part {

@@ -15,6 +15,7 @@ export interface StackPaths {
   readonly hdfs: string;
   readonly ha: string;
   readonly kubernetes: string;
+  readonly prometheus: string;
   /** Client configuration of Hadoop, one folder a cluster. */
   readonly conf: string;
 }
@@ -43,6 +44,7 @@ export function stackPaths(dir: string): StackPaths {
     hdfs: join(dir, 'hdfs'),
     ha: join(dir, 'ha'),
     kubernetes: join(dir, 'kubernetes'),
+    prometheus: join(dir, 'prometheus'),
     conf: join(dir, 'conf'),
   };
 }

@@ -25,6 +25,7 @@ export const portNames = [
   'etcd-client',
   'etcd-peer',
   'kube-apiserver',
+  'prometheus',
 ] as const;
 
 export type PortName = (typeof portNames)[number];

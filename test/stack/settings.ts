@@ -8,6 +8,8 @@ import type { PortName, Ports } from './ports.ts';
 export interface StackOptions {
   /** A second HDFS with two NameNodes. */
   readonly ha?: boolean;
+  /** A Prometheus, which scrapes what tests tell it. */
+  readonly prometheus?: boolean;
   readonly ports?: Partial<Ports>;
   readonly tokenRenewIntervalMs?: number;
   readonly tokenMaxLifetimeMs?: number;
@@ -16,6 +18,7 @@ export interface StackOptions {
 /** What the stack runs with. */
 export interface Settings {
   readonly ha: boolean;
+  readonly prometheus: boolean;
   readonly ports: Ports;
   readonly pinnedPorts: readonly PortName[];
   readonly tokenRenewIntervalMs: number;
@@ -25,13 +28,14 @@ export interface Settings {
 const day = 24 * 3_600_000;
 
 /** Hadoop's own defaults (hdfs-default.xml). */
-const defaults = { ha: false, tokenRenewIntervalMs: day, tokenMaxLifetimeMs: 7 * day };
+const defaults = { ha: false, prometheus: false, tokenRenewIntervalMs: day, tokenMaxLifetimeMs: 7 * day };
 
 const port = z.int().min(1).max(65_535);
 const savedSettings = z.object({
   ports: z.object(Object.fromEntries(portNames.map((name) => [name, port.optional()]))),
   pinnedPorts: z.array(z.enum(portNames)).default([]),
   ha: z.boolean().optional(),
+  prometheus: z.boolean().optional(),
   tokenRenewIntervalMs: z.int().positive().optional(),
   tokenMaxLifetimeMs: z.int().positive().optional(),
 });
@@ -53,16 +57,18 @@ export async function readSavedSettings(file: string): Promise<SavedSettings> {
 
 /** The settings of a stack that was brought up; undefined when it never was, or was brought down. */
 export async function readSettings(file: string): Promise<Settings | undefined> {
-  const { ha, ports, pinnedPorts, tokenRenewIntervalMs, tokenMaxLifetimeMs } = await readSavedSettings(file);
+  const saved = await readSavedSettings(file);
+  const { ha, prometheus, ports, pinnedPorts, tokenRenewIntervalMs, tokenMaxLifetimeMs } = saved;
   if (
     ha === undefined ||
+    prometheus === undefined ||
     tokenRenewIntervalMs === undefined ||
     tokenMaxLifetimeMs === undefined ||
     portNames.some((name) => ports[name] === undefined)
   ) {
     return undefined;
   }
-  return { ha, ports: ports as Ports, pinnedPorts, tokenRenewIntervalMs, tokenMaxLifetimeMs };
+  return { ha, prometheus, ports: ports as Ports, pinnedPorts, tokenRenewIntervalMs, tokenMaxLifetimeMs };
 }
 
 export async function writeSettings(file: string, settings: Settings): Promise<void> {
@@ -83,6 +89,7 @@ export function mergeSettings(options: StackOptions, saved: SavedSettings, ports
   const pinned = new Set([...saved.pinnedPorts, ...(Object.keys(options.ports ?? {}) as PortName[])]);
   const merged = {
     ha: options.ha ?? saved.ha ?? defaults.ha,
+    prometheus: options.prometheus ?? saved.prometheus ?? defaults.prometheus,
     ports,
     pinnedPorts: portNames.filter((name) => pinned.has(name)),
     tokenRenewIntervalMs:

@@ -21,6 +21,7 @@ describe('mergeSettings', () => {
   it('starts with what Hadoop has', () => {
     expect(mergeSettings({}, nothing, ports)).toEqual({
       ha: false,
+      prometheus: false,
       ports,
       pinnedPorts: [],
       tokenRenewIntervalMs: day,
@@ -36,6 +37,8 @@ describe('mergeSettings', () => {
       tokenMaxLifetimeMs: 5000,
     });
     expect(mergeSettings({ ha: false }, saved, ports).ha).toBe(false);
+    expect(mergeSettings({ prometheus: true }, saved, ports)).toMatchObject({ ha: true, prometheus: true });
+    expect(mergeSettings({}, { ...saved, prometheus: true }, ports).prometheus).toBe(true);
   });
 
   it('remembers which ports were asked for', () => {

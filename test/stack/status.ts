@@ -4,11 +4,12 @@ import { probeHdfs } from './hdfs/hdfs.ts';
 import { planCluster } from './hdfs/clusters.ts';
 import { probeKdc } from './kdc/kdc.ts';
 import { probeApiserver, probeEtcd } from './kubernetes/kubernetes.ts';
-import { partNames, readRunRecord } from './parts.ts';
+import { readRunRecord, wantedParts } from './parts.ts';
 import type { PartName } from './parts.ts';
 import { stackDir, stackPaths } from './paths.ts';
 import type { StackPaths } from './paths.ts';
 import { isAlive } from './processes.ts';
+import { probePrometheus } from './prometheus/prometheus.ts';
 import { readSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
 
@@ -33,12 +34,11 @@ export interface StatusOptions {
   readonly dir?: string;
 }
 
-/** Asks every part whether it works. A stack without `--ha` has no part `ha`. */
+/** Asks every part whether it works. A stack without `--ha` has no part `ha`, and so on. */
 export async function status({ dir }: StatusOptions = {}): Promise<StackStatus> {
   const paths = stackPaths(stackDir(dir));
   const settings = await readSettings(paths.settings);
-  const wanted = partNames.filter((name) => name !== 'ha' || settings?.ha === true);
-  const parts = await Promise.all(wanted.map((name) => partStatus(name, paths, settings)));
+  const parts = await Promise.all(wantedParts(settings).map((name) => partStatus(name, paths, settings)));
   return { dir: paths.dir, up: parts.every(({ state }) => state === 'up'), parts };
 }
 
@@ -73,6 +73,8 @@ function probe(part: PartName, paths: StackPaths, { ports }: Settings): Promise<
       return probeEtcd(ports);
     case 'kube-apiserver':
       return probeApiserver(paths, ports);
+    case 'prometheus':
+      return probePrometheus(ports);
   }
 }
 
@@ -84,10 +86,9 @@ export async function readStack(dir?: string): Promise<Stack> {
   const paths = stackPaths(stackDir(dir));
   const settings = await readSettings(paths.settings);
   const missing: PartName[] = [];
-  for (const name of partNames) {
-    const record = name === 'ha' && settings?.ha !== true ? undefined : await readRunRecord(paths, name);
-    const wanted = name !== 'ha' || settings?.ha === true;
-    if (wanted && (record === undefined || !(await isAlive(record.identity)))) {
+  for (const name of wantedParts(settings)) {
+    const record = await readRunRecord(paths, name);
+    if (record === undefined || !(await isAlive(record.identity))) {
       missing.push(name);
     }
   }

@@ -8,12 +8,13 @@ import { ensureKdc } from './kdc/kdc.ts';
 import { controlPlanePrograms } from './kubernetes/control-plane-programs.ts';
 import { ensureKubernetes } from './kubernetes/kubernetes.ts';
 import { withLock } from './lock.ts';
-import { endUnknownProcesses, ensurePart, partNames, runningPart, stopPart } from './parts.ts';
+import { endUnknownProcesses, ensurePart, optionalParts, partNames, runningPart, stopPart } from './parts.ts';
 import type { PartContext } from './parts.ts';
 import { stackDir, stackPaths } from './paths.ts';
 import type { StackPaths } from './paths.ts';
 import { choosePorts, ephemeralPortsFrom, isPortFree } from './ports.ts';
 import type { PortName, Ports } from './ports.ts';
+import { prometheusPart } from './prometheus/prometheus.ts';
 import { processMarks } from './processes.ts';
 import { toStderr } from './progress.ts';
 import type { Progress } from './progress.ts';
@@ -39,10 +40,16 @@ export async function up({ dir, progress = toStderr, ...options }: UpOptions = {
     await endUnknownProcesses(paths, progress);
     const settings = await chooseSettings(paths, options, progress);
     const context = { paths, progress };
-    if (!settings.ha) {
-      await stopPart(paths, 'ha');
+    for (const name of optionalParts) {
+      if (!settings[name]) {
+        await stopPart(paths, name);
+      }
     }
-    await allSettled([startHadoop(settings, context), startKubernetes(settings, context)]);
+    await allSettled([
+      startHadoop(settings, context),
+      startKubernetes(settings, context),
+      ...(settings.prometheus ? [ensurePart(prometheusPart(paths, settings.ports), context)] : []),
+    ]);
     return describeStack(paths, settings);
   });
 }

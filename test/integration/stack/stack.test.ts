@@ -49,13 +49,14 @@ describe('the local stack', () => {
     const first = await up({
       dir,
       progress: quiet,
+      prometheus: true,
       tokenRenewIntervalMs: 20_000,
       tokenMaxLifetimeMs: 60_000,
     });
     expect((await status({ dir })).up).toBe(true);
     const pids = new Set((await findMarkedProcesses(dir)).map(({ pid }) => pid));
     const addresses = await listeningAddresses(pids);
-    expect(addresses.length).toBeGreaterThanOrEqual(8);
+    expect(addresses.length).toBeGreaterThanOrEqual(9);
     expect(addresses.filter((address) => !isLoopback(address))).toEqual([]);
 
     const again = await up({ dir, progress: quiet });
@@ -77,6 +78,7 @@ describe('the local stack', () => {
     ['the HDFS JVM', 'hdfs'],
     ['the KDC', 'kdc'],
     ['kube-apiserver', 'kube-apiserver'],
+    ['Prometheus', 'prometheus'],
   ])('mends %s after kill -9', async (_name, part) => {
     const killed = await pidOf(part);
     process.kill(killed, 'SIGKILL');
