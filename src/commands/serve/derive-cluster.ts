@@ -45,6 +45,20 @@ export interface DerivedNameservice {
   readonly services: readonly string[];
 }
 
+/** What could be found out, whatever else is wrong: for a diagnosis, not to serve with. */
+export interface ClusterParts {
+  readonly config: ClusterConfig;
+  readonly principal: string | undefined;
+  readonly shortName: string | undefined;
+  readonly renewer: string | undefined;
+  readonly serviceUsers: readonly string[];
+  /** Those whose endpoints are known; without any service where these could not be derived. */
+  readonly nameservices: readonly DerivedNameservice[];
+  readonly ca: string | undefined;
+  readonly warnings: readonly string[];
+  readonly problems: readonly ConfigProblem[];
+}
+
 export type Derivation =
   | { readonly ok: true; readonly cluster: DerivedCluster }
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
@@ -58,6 +72,19 @@ export async function deriveCluster(
   path: string,
   lookup: LookupAddresses,
 ): Promise<Derivation> {
+  const { problems, principal, shortName: user, renewer, ...parts } = await deriveParts(config, path, lookup);
+  if (problems.length > 0 || principal === undefined || user === undefined || renewer === undefined) {
+    return { ok: false, problems };
+  }
+  return { ok: true, cluster: { ...parts, principal, shortName: user, renewer } };
+}
+
+/** The same, and what is right beside what is wrong. */
+export async function deriveParts(
+  config: ClusterConfig,
+  path: string,
+  lookup: LookupAddresses,
+): Promise<ClusterParts> {
   const problems: ConfigProblem[] = [];
   const add = (key: string, message: string) => {
     problems.push({ path: `${path}.${key}`, message });
@@ -71,12 +98,16 @@ export async function deriveCluster(
   const ca = await readCa(config, add);
   await checkKrb5Conf(config, add);
   const { nameservices, warnings, serviceUsers } = await deriveNameservices(config, add, lookup);
-  if (problems.length > 0 || principal === undefined || user === undefined || renewer === undefined) {
-    return { ok: false, problems };
-  }
   return {
-    ok: true,
-    cluster: { config, principal, shortName: user, renewer, serviceUsers, nameservices, ca, warnings },
+    config,
+    principal,
+    shortName: user,
+    renewer,
+    serviceUsers,
+    nameservices,
+    ca,
+    warnings,
+    problems,
   };
 }
 
@@ -152,7 +183,7 @@ async function deriveNameservices(
   const derived: DerivedNameservice[] = [];
   const seen = new Map<string, string>();
   for (const nameservice of chosen) {
-    const one = await collect(add, () => deriveNameservice(nameservice, hadoop, config, lookup));
+    const one = await deriveNameservice(nameservice, hadoop, { config, add, lookup });
     if (one === undefined) continue;
     derived.push(one);
     for (const service of one.services) {
@@ -195,25 +226,28 @@ function chooseNameservices(
 async function deriveNameservice(
   nameservice: Nameservice,
   hadoop: HadoopClusterConfiguration,
-  config: ClusterConfig,
-  lookup: LookupAddresses,
-): Promise<DerivedNameservice> {
-  const endpoints = webHdfsEndpoints(hadoop, nameservice, { allowPlainHttp: config.allowPlainHttp });
-  const override = Object.hasOwn(config.services, nameservice.name)
-    ? config.services[nameservice.name]
-    : undefined;
-  const services = await tokenServiceNames(nameservice, {
-    kind: HDFS_DELEGATION_TOKEN,
-    useIp: hadoop.useIp,
-    lookup,
-    clock: systemClock,
-    ...(override === undefined ? {} : { override }),
-  });
-  return { name: nameservice.name, endpoints, services };
+  { config, add, lookup }: { config: ClusterConfig; add: AddProblem; lookup: LookupAddresses },
+): Promise<DerivedNameservice | undefined> {
+  const { name } = nameservice;
+  const endpoints = await collect(add, () =>
+    webHdfsEndpoints(hadoop, nameservice, { allowPlainHttp: config.allowPlainHttp }),
+  );
+  if (endpoints === undefined) return undefined;
+  const override = Object.hasOwn(config.services, name) ? config.services[name] : undefined;
+  const services = await collect(add, () =>
+    tokenServiceNames(nameservice, {
+      kind: HDFS_DELEGATION_TOKEN,
+      useIp: hadoop.useIp,
+      lookup,
+      clock: systemClock,
+      ...(override === undefined ? {} : { override }),
+    }),
+  );
+  return { name, endpoints, services: services ?? [] };
 }
 
 /** The result of a step, or undefined after noting what is wrong with the Hadoop configuration. */
-async function collect<T>(add: AddProblem, step: () => Promise<T>): Promise<T | undefined> {
+async function collect<T>(add: AddProblem, step: () => T | Promise<T>): Promise<T | undefined> {
   try {
     return await step();
   } catch (error) {

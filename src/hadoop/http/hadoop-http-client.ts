@@ -48,6 +48,8 @@ export interface HadoopHttpReply {
   readonly redirectOrigin: string | undefined;
   /** How the server wants to be authenticated to, for example `Negotiate`; empty when it does not say. */
   readonly wwwAuthenticate: string;
+  /** When it was sent by the server's clock, in whole seconds: ms since the epoch; undefined when it does not say. */
+  readonly serverTime: number | undefined;
   /** The Set-Cookie lines. */
   readonly setCookies: Secret<readonly string[]>;
   /** Secret because a good reply is a delegation token. */
@@ -238,12 +240,15 @@ function toReply(response: AxiosResponse<unknown>): HadoopHttpReply {
   const location = headers['location'];
   const setCookies = headers['set-cookie'];
   const wwwAuthenticate = headers['www-authenticate'];
+  const date = headers['date'];
+  const serverTime = typeof date === 'string' ? Date.parse(date) : Number.NaN;
   return {
     status: response.status,
     statusMessage: response.statusText,
     contentType: typeof headers['content-type'] === 'string' ? headers['content-type'] : '',
     redirectOrigin: typeof location === 'string' ? URL.parse(location)?.origin : undefined,
     wwwAuthenticate: typeof wwwAuthenticate === 'string' ? wwwAuthenticate : '',
+    serverTime: Number.isNaN(serverTime) ? undefined : serverTime,
     setCookies: new Secret(Array.isArray(setCookies) ? setCookies.map(String) : []),
     body: new Secret(Buffer.isBuffer(data) ? data.toString('utf8') : ''),
   };

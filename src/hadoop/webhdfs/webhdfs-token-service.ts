@@ -25,7 +25,7 @@ export const HDFS_DELEGATION_TOKEN = 'HDFS_DELEGATION_TOKEN';
 
 const PATH = '/webhdfs/v1/';
 /** Answers on a standby too, and needs no more rights than to be somebody. */
-const LOGIN = { path: PATH, query: { op: 'GETHOMEDIRECTORY' } };
+export const WEBHDFS_LOGIN = { path: PATH, query: { op: 'GETHOMEDIRECTORY' } };
 
 export interface WebHdfsTokenServiceOptions {
   /** All NameNodes of one nameservice (or the Routers before it), at least one. */
@@ -133,7 +133,7 @@ export class WebHdfsTokenService implements TokenService {
   }
 
   #sessionOf({ origin, spnHost }: NameNode): SpnegoSession {
-    return this.#sessions.at({ origin, spnHost, login: LOGIN });
+    return this.#sessions.at({ origin, spnHost, login: WEBHDFS_LOGIN });
   }
 
   async #call<Result>(
