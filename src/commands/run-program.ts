@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { checkCommand } from './check.ts';
 import { fetchCommand } from './fetch.ts';
 import { inspectCommand } from './inspect.ts';
 import { packageVersion } from './package-version.ts';
@@ -14,8 +15,15 @@ export function createProgram(): Command {
     .description('Lets Kubernetes pods use a kerberized Hadoop as the person who started them')
     .version(packageVersion())
     .showHelpAfterError('(add --help for what can be used here)');
-  for (const command of [serveCommand(), fetchCommand(), inspectCommand(), revokeCommand(), tokensCommand()])
-    program.addCommand(command);
+  const commands = [
+    serveCommand(),
+    fetchCommand(),
+    checkCommand(),
+    inspectCommand(),
+    revokeCommand(),
+    tokensCommand(),
+  ];
+  for (const command of commands) program.addCommand(command);
   return program;
 }
 

@@ -72,6 +72,11 @@ export interface ClusterConfig {
   readonly services: Readonly<Record<string, readonly string[]>>;
 }
 
+/** Sections that a diagnosis can look at by themselves. */
+export type ServeConfigSections = Partial<
+  Pick<ServeConfig, 'listen' | 'kubernetes' | 'identity' | 'audit' | 'limits'>
+>;
+
 export type ServeConfigResult =
   | { readonly ok: true; readonly config: ServeConfig }
   | {
@@ -79,6 +84,8 @@ export type ServeConfigResult =
       readonly problems: readonly ConfigProblem[];
       /** The clusters that are right in themselves, so that their files can be looked at all the same. */
       readonly clusters: readonly { readonly index: number; readonly cluster: ClusterConfig }[];
+      /** The sections that are. */
+      readonly sections: ServeConfigSections;
     };
 
 /** Finds every problem of `input` that can be seen without opening a file. */
@@ -99,6 +106,23 @@ export function parseServeConfig(input: unknown): ServeConfigResult {
       const cluster = clusterSchema.safeParse(raw);
       return cluster.success ? [{ index, cluster: toClusterConfig(cluster.data) }] : [];
     }),
+    sections: deepFreeze(goodSections(input)),
+  };
+}
+
+function goodSections(input: unknown): ServeConfigSections {
+  const { shape } = serveConfigSchema;
+  const listen = shape.listen.safeParse(valueAt(input, 'listen')).data;
+  const kubernetes = shape.kubernetes.safeParse(valueAt(input, 'kubernetes')).data;
+  const identity = shape.identity.safeParse(valueAt(input, 'identity')).data;
+  const audit = shape.audit.safeParse(valueAt(input, 'audit')).data;
+  const limits = shape.limits.safeParse(valueAt(input, 'limits')).data;
+  return {
+    ...(listen === undefined ? {} : { listen: toListen(listen) }),
+    ...(kubernetes === undefined ? {} : { kubernetes: toKubernetes(kubernetes) }),
+    ...(identity === undefined ? {} : { identity: toIdentity(identity) }),
+    ...(audit === undefined ? {} : { audit: { file: audit.file } }),
+    ...(limits === undefined ? {} : { limits: toLimits(limits) }),
   };
 }
 
@@ -106,45 +130,56 @@ function toServeConfig(raw: RawServeConfig): ServeConfig {
   const [first, ...rest] = raw.clusters.map(toClusterConfig);
   if (first === undefined) throw new RangeError('no cluster');
   return {
-    listen: {
-      address: raw.listen.address,
-      port: raw.listen.port,
-      tls: raw.listen.tls,
-      trustedProxies: raw.listen.trustedProxies,
-    },
+    listen: toListen(raw.listen),
     admin: raw.admin,
-    kubernetes: {
-      context: raw.kubernetes.context,
-      kubeconfig: raw.kubernetes.kubeconfig,
-      audience: raw.kubernetes.audience,
-      adminAudience: raw.kubernetes.adminAudience,
-      issuers: raw.kubernetes.issuers,
-      maxTokenLifetimeMs: milliseconds(raw.kubernetes.maxTokenLifetime),
-      podSelector: raw.kubernetes.podSelector,
-      checkSourceAddress: raw.kubernetes.checkSourceAddress,
-    },
-    identity: {
-      annotation: raw.identity.annotation,
-      userPattern: raw.identity.userPattern,
-      denyUsers: raw.identity.denyUsers,
-      rulesFile: raw.identity.rulesFile,
-      revocationsFile: raw.identity.revocationsFile,
-      revocationsConfigMap: {
-        namespace: raw.identity.revocationsConfigMap.namespace,
-        name: raw.identity.revocationsConfigMap.name,
-      },
-    },
+    kubernetes: toKubernetes(raw.kubernetes),
+    identity: toIdentity(raw.identity),
     audit: { file: raw.audit.file },
     clusters: [first, ...rest],
-    limits: {
-      hadoopCallTimeoutMs: milliseconds(raw.limits.hadoopCallTimeout),
-      kerberosStepTimeoutMs: milliseconds(raw.limits.kerberosStepTimeout),
-      kubernetesCallTimeoutMs: milliseconds(raw.limits.kubernetesCallTimeout),
-      requestsPerNamespace: raw.limits.requestsPerNamespace,
-    },
+    limits: toLimits(raw.limits),
     logLevel: raw.log.level,
     shutdownDrainPeriodMs: milliseconds(raw.shutdownDrainPeriod),
     shutdownGracePeriodMs: milliseconds(raw.shutdownGracePeriod),
+  };
+}
+
+function toListen({ address, port, tls, trustedProxies }: RawServeConfig['listen']): ServeConfig['listen'] {
+  return { address, port, tls, trustedProxies };
+}
+
+function toKubernetes(raw: RawServeConfig['kubernetes']): ServeConfig['kubernetes'] {
+  return {
+    context: raw.context,
+    kubeconfig: raw.kubeconfig,
+    audience: raw.audience,
+    adminAudience: raw.adminAudience,
+    issuers: raw.issuers,
+    maxTokenLifetimeMs: milliseconds(raw.maxTokenLifetime),
+    podSelector: raw.podSelector,
+    checkSourceAddress: raw.checkSourceAddress,
+  };
+}
+
+function toIdentity(raw: RawServeConfig['identity']): ServeConfig['identity'] {
+  return {
+    annotation: raw.annotation,
+    userPattern: raw.userPattern,
+    denyUsers: raw.denyUsers,
+    rulesFile: raw.rulesFile,
+    revocationsFile: raw.revocationsFile,
+    revocationsConfigMap: {
+      namespace: raw.revocationsConfigMap.namespace,
+      name: raw.revocationsConfigMap.name,
+    },
+  };
+}
+
+function toLimits(raw: RawServeConfig['limits']): ServeConfig['limits'] {
+  return {
+    hadoopCallTimeoutMs: milliseconds(raw.hadoopCallTimeout),
+    kerberosStepTimeoutMs: milliseconds(raw.kerberosStepTimeout),
+    kubernetesCallTimeoutMs: milliseconds(raw.kubernetesCallTimeout),
+    requestsPerNamespace: raw.requestsPerNamespace,
   };
 }
 

@@ -126,6 +126,15 @@ describe('CheckRun', () => {
     expect(clock.sleeping).toBe(0);
   });
 
+  it('lets no check take longer than the longest time', async () => {
+    const clock = new FakeClock();
+    const run = new CheckRun({ clock, timeoutMs: 1000, maxTimeoutMs: 500 });
+    const hanging: Check = { ...check('a', 'ok'), timeoutMs: 9000, run: () => new Promise(() => {}) };
+    const found = collect(run.run([hanging, { ...hanging, timeoutMs: 100 }]));
+    await clock.advance(600 + 2 * CHECK_GRACE_MS);
+    expect((await found).map(({ detail }) => detail)).toEqual(['no end within 0.5 s', 'no end within 0.1 s']);
+  });
+
   it('takes what a check still finds out after its time, having undone what it did', async () => {
     const { run, clock } = newRun();
     const undoing: Check = {

@@ -11,7 +11,7 @@ export interface Check {
   readonly title: string;
   /** Checks without which this one can tell nothing: when one of them failed or was skipped, this one is skipped. */
   readonly needs?: readonly string[];
-  /** In place of the limit for all. */
+  /** In place of the usual limit. */
   readonly timeoutMs?: number;
   /** What to do when it does not end in time. */
   readonly timeoutFix?: string;
@@ -24,8 +24,10 @@ export interface Check {
 
 export interface CheckRunOptions {
   readonly clock: Clock;
-  /** For one check. */
+  /** For one check that has no limit of its own. */
   readonly timeoutMs: number;
+  /** No check may take longer, whatever it says itself. */
+  readonly maxTimeoutMs?: number;
   /** Ends the whole run: what has not begun by then is skipped. */
   readonly signal?: AbortSignal;
 }
@@ -89,7 +91,8 @@ export class CheckRun {
 
   async #inTime(check: Check): Promise<readonly Finding[]> {
     const { clock, signal } = this.#options;
-    const timeoutMs = check.timeoutMs ?? this.#options.timeoutMs;
+    const { timeoutMs: usualMs, maxTimeoutMs = Number.POSITIVE_INFINITY } = this.#options;
+    const timeoutMs = Math.min(check.timeoutMs ?? usualMs, maxTimeoutMs);
     // Assigned within a callback that runs at once.
     let running: Promise<readonly Finding[]> = Promise.resolve([]);
     const late = new CheckTimeoutError(timeoutMs);

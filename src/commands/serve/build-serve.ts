@@ -5,16 +5,15 @@ import { createGetCredentials } from '../../delegation-tokens/create-credentials
 import type { TokenSource } from '../../delegation-tokens/credentials.ts';
 import { TokenCache } from '../../delegation-tokens/token-cache.ts';
 import { callLimits } from '../../hadoop/call-limits.ts';
-import { HadoopHttpClient } from '../../hadoop/http/hadoop-http-client.ts';
-import { SpnegoSessions } from '../../hadoop/http/spnego-sessions.ts';
-import { HDFS_DELEGATION_TOKEN, WebHdfsTokenService } from '../../hadoop/webhdfs/webhdfs-token-service.ts';
+import type { HadoopHttpClient } from '../../hadoop/http/hadoop-http-client.ts';
+import { HDFS_DELEGATION_TOKEN } from '../../hadoop/webhdfs/webhdfs-token-service.ts';
 import { createAdmin } from '../../http-api/create-admin.ts';
 import { createApi } from '../../http-api/create-api.ts';
 import { type Dependency, Readiness } from '../../http-api/readiness.ts';
 import { Refusals } from '../../http-api/refusals.ts';
 import { createSourceAddress } from '../../http-api/source-address.ts';
 import { createTokensRoute } from '../../http-api/tokens-route.ts';
-import { createSpnegoProcess, type SpnegoProcess } from '../../kerberos/spnego-process.ts';
+import type { SpnegoProcess } from '../../kerberos/spnego-process.ts';
 import { auditDescriptor, auditFile } from '../../observability/audit-destination.ts';
 import { createAuditStream } from '../../observability/audit-stream.ts';
 import type { Logger } from '../../observability/logger.ts';
@@ -29,6 +28,12 @@ import { measureTokenService } from './measure-token-service.ts';
 import { observeHadoopQueue } from './observe-hadoop-queue.ts';
 import type { ServePlan } from './plan-serve.ts';
 import { logSpnegoEvent } from './log-spnego-event.ts';
+import {
+  newHadoopHttpClient,
+  newSpnegoProcess,
+  newSpnegoSessions,
+  newTokenService,
+} from './hadoop-clients.ts';
 
 /** Longer than a Kerberos step may take would keep a report about Kerberos from ever being made. */
 const CHECK_MARGIN_MS = 5_000;
@@ -158,45 +163,22 @@ async function buildCluster(
   { plan, logger, clock, environment }: BuildOptions,
   metrics: Metrics,
 ): Promise<BuiltCluster> {
-  const { config, principal } = cluster;
+  const { config } = cluster;
   const { limits } = plan.config;
-  const http = new HadoopHttpClient({
+  const http = newHadoopHttpClient(cluster, { limits, clock });
+  const spnego = await newSpnegoProcess(cluster, {
+    limits,
     clock,
-    timeoutMs: limits.hadoopCallTimeoutMs,
-    allowPlainHttp: config.allowPlainHttp,
-    ...(cluster.ca === undefined ? {} : { ca: cluster.ca }),
-  });
-  const spnego = await createSpnegoProcess({
-    keytab: config.keytab,
-    principal,
-    stepTimeoutMs: limits.kerberosStepTimeoutMs,
     environment,
-    clock,
     onEvent: (event) => logSpnegoEvent(logger, config.name, event),
-    ...(config.krb5Conf === undefined ? {} : { krb5Conf: config.krb5Conf }),
   });
-  const sessions = new SpnegoSessions({
-    http,
-    spnego,
-    clock,
-    negotiateTimeoutMs: callLimits(limits).negotiateTimeoutMs,
-    queueTimeoutMs: callLimits(limits).queueTimeoutMs,
-    discardTickets: () => spnego.discardTickets(),
-  });
+  const sessions = newSpnegoSessions(http, spnego, { limits, clock });
   observeHadoopQueue(config.name, sessions, metrics);
   const sources = cluster.nameservices.map(({ name, endpoints, services }): TokenSource => {
-    const tokenService = new WebHdfsTokenService({
-      nameNodes: endpoints.map(({ nameNodeId, baseUrl, spnHost }) => ({
-        id: nameNodeId,
-        origin: new URL(baseUrl).origin,
-        spnHost,
-      })),
-      sessions,
-      proxyUser: cluster.shortName,
-      service: services[0] ?? name,
-      callTimeoutMs: limits.hadoopCallTimeoutMs,
+    const tokenService = newTokenService({ name, endpoints, services }, sessions, {
+      limits,
       clock,
-      random: Math.random,
+      proxyUser: cluster.shortName,
     });
     return {
       cluster: config.name,
