@@ -14,6 +14,13 @@ export function checkCommand(terminal: Terminal = processTerminal): Command {
     .option('--principal <name>', 'principal of the first cluster (default: the first of the keytab)')
     .option('--kubeconfig <file>', 'kubeconfig (default: the service account of this pod)')
     .option('--user <name>', 'issue, renew and cancel a delegation token of this Hadoop user')
+    .addOption(
+      new Option(
+        '--url <url>',
+        'also the running serve, as its clients have it: https://kerbridge.kerbridge:8443',
+      ).argParser(parseUrl),
+    )
+    .option('--ca-file <file>', 'PEM certificates that clients trust for that')
     .option('--cluster <name>', 'check only this Hadoop cluster of the configuration')
     .option('--json', 'print one JSON document: findings and summary')
     .addOption(new Option('--timeout <seconds>', 'the longest time for each check').argParser(parseSeconds))
@@ -27,6 +34,14 @@ export function checkCommand(terminal: Terminal = processTerminal): Command {
       terminal.exitWith(await runCheck(options, terminal, process.env));
     });
   return command;
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.username !== '') {
+    throw new InvalidArgumentError('want https://host[:port][/prefix], without a user in it');
+  }
+  return url;
 }
 
 const MAX_SECONDS = 3_600;

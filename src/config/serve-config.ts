@@ -74,7 +74,7 @@ export interface ClusterConfig {
 
 /** Sections that a diagnosis can look at by themselves. */
 export type ServeConfigSections = Partial<
-  Pick<ServeConfig, 'listen' | 'kubernetes' | 'identity' | 'audit' | 'limits'>
+  Pick<ServeConfig, 'listen' | 'admin' | 'kubernetes' | 'identity' | 'audit' | 'limits'>
 >;
 
 export type ServeConfigResult =
@@ -113,12 +113,14 @@ export function parseServeConfig(input: unknown): ServeConfigResult {
 function goodSections(input: unknown): ServeConfigSections {
   const { shape } = serveConfigSchema;
   const listen = shape.listen.safeParse(valueAt(input, 'listen')).data;
+  const admin = shape.admin.safeParse(valueAt(input, 'admin')).data;
   const kubernetes = shape.kubernetes.safeParse(valueAt(input, 'kubernetes')).data;
   const identity = shape.identity.safeParse(valueAt(input, 'identity')).data;
   const audit = shape.audit.safeParse(valueAt(input, 'audit')).data;
   const limits = shape.limits.safeParse(valueAt(input, 'limits')).data;
   return {
     ...(listen === undefined ? {} : { listen: toListen(listen) }),
+    ...(admin === undefined ? {} : { admin }),
     ...(kubernetes === undefined ? {} : { kubernetes: toKubernetes(kubernetes) }),
     ...(identity === undefined ? {} : { identity: toIdentity(identity) }),
     ...(audit === undefined ? {} : { audit: { file: audit.file } }),

@@ -12,6 +12,7 @@ import { type CallDescription, errorOfStatus } from './error-of-status.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
 import { type KubeConfigSource, loadKubeConfig } from './load-kube-config.ts';
 import { type Call, createOperatorCalls, type OperatorCalls } from './operator-calls.ts';
+import { createPreflightCalls, type PreflightCalls } from './preflight-calls.ts';
 import {
   createPodReflector,
   type PodReflector,
@@ -33,10 +34,10 @@ export interface KubernetesApiOptions extends KubeConfigSource {
  * The Kubernetes API as far as Kerbridge uses it. Every call rejects with KubernetesApiError when it could not get an
  * answer, or with the reason of an aborted signal.
  *
- * Rights needed: `create` on `tokenreviews.authentication.k8s.io`, `get` on `pods`, and what each method and
- * {@link OperatorCalls} says.
+ * Rights needed: `create` on `tokenreviews.authentication.k8s.io`, `get` on `pods`, and what each method,
+ * {@link OperatorCalls} and {@link PreflightCalls} say.
  */
-export interface KubernetesApi extends OperatorCalls {
+export interface KubernetesApi extends OperatorCalls, PreflightCalls {
   /** URL of the API server. */
   readonly server: string;
   readonly reviewServiceAccountToken: ReviewServiceAccountToken;
@@ -144,6 +145,7 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
       authorizationApi,
       lastDate: () => transport.lastDate,
     }),
+    ...createPreflightCalls({ call, coreApi, authorizationApi, kubeConfig }),
     close: () => {
       transport.close();
     },

@@ -19,7 +19,7 @@ export type Call = <T>(
   start: (options: ConfigurationOptions) => Promise<T>,
 ) => Promise<T>;
 
-interface Signalled {
+export interface Signalled {
   readonly signal?: AbortSignal;
 }
 
@@ -232,7 +232,8 @@ function readConfigMap(configMap: unknown, { namespace, name }: ConfigMapId): Co
   return { resourceVersion, data: Object.fromEntries(data) };
 }
 
-function readAccessReview(review: unknown): Awaited<ReturnType<ReviewAccess>> {
+/** Of a SubjectAccessReview of any kind. */
+export function readAccessReview(review: unknown): Awaited<ReturnType<ReviewAccess>> {
   const status = fieldOf(review, 'status');
   const allowed = fieldOf(status, 'allowed');
   const denied = fieldOf(status, 'denied') ?? false;

@@ -10,6 +10,7 @@ import { type ClusterFiles, clusterFiles } from './cluster-files.ts';
 import { checkNetwork } from './cluster-network.ts';
 import { judgeUser } from './judge-user.ts';
 import { kubernetesChecks } from './kubernetes-checks.ts';
+import { tlsChecks } from './tls-checks.ts';
 import { configurationSubject, loadConfiguration, type LoadedConfiguration } from './load-configuration.ts';
 
 export interface ExamineOptions {
@@ -18,6 +19,10 @@ export interface ExamineOptions {
   readonly user: string | undefined;
   /** Only this one; undefined: all. */
   readonly cluster: string | undefined;
+  /** The running server, as its clients have it; undefined: it is not looked at. */
+  readonly url: URL | undefined;
+  /** PEM that those clients trust. */
+  readonly caFile: string | undefined;
   readonly run: CheckRun;
   readonly clock: Clock;
   readonly random: () => number;
@@ -33,7 +38,7 @@ export class UnknownClusterError extends Error {
 }
 
 /**
- * Everything that `serve` would depend on, in the order in which it would: files, KDCs, NameNodes, a token, Kubernetes.
+ * Everything that `serve` would depend on, in the order in which it would: files, KDCs, NameNodes, a token, Kubernetes, TLS.
  * What depends on something that failed is skipped, all else is looked at. Rejects with {@link UnknownClusterError} only.
  */
 export async function* examine(options: ExamineOptions): AsyncGenerator<Finding, void, undefined> {
@@ -86,7 +91,13 @@ export async function* examine(options: ExamineOptions): AsyncGenerator<Finding,
     ]);
   }
   for (const files of ours) yield* checkNetwork({ ...options, files, limits });
-  yield* run.run(kubernetesChecks(sections, { limits, clock }));
+  const kubernetes = kubernetesChecks(sections, { limits, clock });
+  try {
+    yield* run.run(kubernetes.checks);
+  } finally {
+    kubernetes.close();
+  }
+  yield* run.run(tlsChecks({ ...options, sections }));
 }
 
 function namesOf(all: readonly ClusterFiles[]) {

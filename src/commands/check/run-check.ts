@@ -17,6 +17,9 @@ const USUAL_TIMEOUT_MS = 60_000;
 export interface CheckOptions extends ServeOptions {
   readonly user?: string;
   readonly cluster?: string;
+  /** The running server. */
+  readonly url?: URL;
+  readonly caFile?: string;
   readonly json?: boolean;
   /** Seconds, for each check. */
   readonly timeout?: number;
@@ -24,7 +27,7 @@ export interface CheckOptions extends ServeOptions {
 
 /** Prints findings as they come, or one JSON document at the end. Returns the exit code. */
 export async function runCheck(
-  { user, cluster, json = false, timeout, ...serve }: CheckOptions,
+  { user, cluster, url, caFile, json = false, timeout, ...serve }: CheckOptions,
   terminal: Terminal,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
@@ -42,6 +45,8 @@ export async function runCheck(
       serve,
       user,
       cluster,
+      url,
+      caFile,
       run,
       clock: systemClock,
       random: Math.random,

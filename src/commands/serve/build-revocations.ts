@@ -4,6 +4,7 @@ import type { Dependency } from '../../http-api/readiness.ts';
 import { MAX_AGE_MS, RevocationList, type RevocationListEvent } from '../../identity/revocation-list.ts';
 import { combineRevocations, isInForce, type RevocationsNow } from '../../identity/revocations.ts';
 import type { KubernetesApi } from '../../kubernetes/kubernetes-api.ts';
+import type { ConfigMapId } from '../../kubernetes/operator-calls.ts';
 import { readOwnNamespace } from '../../kubernetes/own-namespace.ts';
 import { createRevocationsConfigMap } from '../../kubernetes/revocations-config-map.ts';
 import type { Logger } from '../../observability/logger.ts';
@@ -35,8 +36,7 @@ export interface BuildRevocationsOptions {
 /** The revocations of the ConfigMap and of the file, as one list. */
 export function buildRevocations(options: BuildRevocationsOptions): RevocationParts {
   const { config, kubernetes, files, metrics, logger, clock } = options;
-  const { name, namespace = ownNamespace(config.kubernetes.kubeconfig) } =
-    config.identity.revocationsConfigMap;
+  const { name, namespace } = revocationsConfigMapId(config);
   const configMap = createRevocationsConfigMap(kubernetes, { namespace, name });
   const list = new RevocationList({
     read: (readOptions) => configMap.read(readOptions),
@@ -94,6 +94,15 @@ const STILL = {
   malformed: 'the last good ones count',
   'not-read': `the last ones count for ${MAX_AGE_MS / 1_000} s, then nobody gets credentials`,
 } as const;
+
+/** The ConfigMap that `kerbridge revoke` writes and `serve` reads. */
+export function revocationsConfigMapId({
+  identity,
+  kubernetes,
+}: Pick<ServeConfig, 'identity' | 'kubernetes'>): ConfigMapId {
+  const { name, namespace = ownNamespace(kubernetes.kubeconfig) } = identity.revocationsConfigMap;
+  return { namespace, name };
+}
 
 /** With a kubeconfig we may be in a pod of some other purpose, or in none. */
 function ownNamespace(kubeconfig: string | undefined): string {
