@@ -189,6 +189,8 @@ want_stack_packages() {
   has krb5kdc || want krb5-kdc
   has kadmin.local || want krb5-admin-server
   has kinit || want krb5-user
+  # A KDC with a wrong clock, for the tests of kerbridge check.
+  has faketime || want faketime
   java_is_new_enough || want default-jdk-headless
   # The jars are fetched once; without the program they can't be.
   has mvn || want maven

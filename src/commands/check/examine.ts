@@ -103,9 +103,9 @@ export async function* examine(options: ExamineOptions): AsyncGenerator<Finding,
 function namesOf(all: readonly ClusterFiles[]) {
   const parts = all.flatMap((files) => files.parts() ?? []);
   return {
-    ownShortNames: parts.flatMap(({ shortName, renewer }) =>
-      [shortName, renewer].filter((name) => name !== undefined && name.trim() !== ''),
-    ) as readonly string[],
+    ownShortNames: parts
+      .flatMap(({ shortName, renewer }) => [shortName ?? '', renewer ?? ''])
+      .filter((name) => name.trim() !== ''),
     serviceUsers: parts.flatMap(({ serviceUsers }) => serviceUsers),
   };
 }

@@ -241,7 +241,8 @@ function toReply(response: AxiosResponse<unknown>): HadoopHttpReply {
   const setCookies = headers['set-cookie'];
   const wwwAuthenticate = headers['www-authenticate'];
   const date = headers['date'];
-  const serverTime = typeof date === 'string' ? Date.parse(date) : Number.NaN;
+  // Hadoop's filter and Jetty may each write one.
+  const serverTime = typeof date === 'string' ? Date.parse(date.replace(/(GMT), .*$/u, '$1')) : Number.NaN;
   return {
     status: response.status,
     statusMessage: response.statusText,

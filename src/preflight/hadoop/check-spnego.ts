@@ -4,8 +4,10 @@ import { refusalOf } from '../../hadoop/http/refusal-error.ts';
 import type { HadoopHttpReply } from '../../hadoop/http/hadoop-http-client.ts';
 import type { SpnegoSession } from '../../hadoop/http/spnego-session.ts';
 import { WEBHDFS_LOGIN } from '../../hadoop/webhdfs/webhdfs-token-service.ts';
+import type { Clock } from '../../time/clock.ts';
+import { clockFinding } from '../clock-skew.ts';
 import type { Finding } from '../finding.ts';
-import { failed, ok, type Subject, warning } from '../say.ts';
+import { failed, ok, skipped, type Subject, warning } from '../say.ts';
 import type { NameNodeTarget } from './check-web.ts';
 
 export interface SpnegoCheckOptions {
@@ -13,32 +15,54 @@ export interface SpnegoCheckOptions {
   readonly session: SpnegoSession;
   /** Who is to renew our tokens: the NameNode must know us by that name. */
   readonly renewer: string;
+  readonly clock: Clock;
+}
+
+export interface SpnegoResult {
+  readonly findings: readonly Finding[];
+  /** Of the NameNode's clock, if it took our ticket: to others it doesn't tell the time. */
+  readonly clock: Finding | undefined;
 }
 
 const FALLBACK = 'See the log of the NameNode: it says why it does not take our ticket';
 
 /** Whether the NameNode takes our ticket, and by which name it knows us. */
 export async function checkSpnego(
-  { target, session, renewer }: SpnegoCheckOptions,
+  { target, session, renewer, clock }: SpnegoCheckOptions,
   signal: AbortSignal,
-): Promise<readonly Finding[]> {
+): Promise<SpnegoResult> {
   const subject: Subject = {
     id: `spnego:${target.name}`,
     title: `SPNEGO to ${target.origin} (HTTP/${target.spnHost})`,
   };
-  let reply: HadoopHttpReply;
+  const request = { method: 'GET', ...WEBHDFS_LOGIN, operation: 'GETHOMEDIRECTORY', signal } as const;
+  const refused = (detail: string, fix = FALLBACK): SpnegoResult => ({
+    findings: [failed(subject, detail, fix)],
+    clock: undefined,
+  });
   try {
-    reply = await session.send({ method: 'GET', ...WEBHDFS_LOGIN, operation: 'GETHOMEDIRECTORY', signal });
+    const first = await session.send(request);
+    const refusal = refusalOf(first);
+    if (refusal !== undefined) {
+      const what = refusal.exception ?? refusal.failure;
+      return refused(`HTTP ${first.status}: ${what}: ${refusal.message}`, refusal.fix);
+    }
+    // Once more, by cookie: the first reply has waited for a ticket.
+    const askedAt = clock.now();
+    const { serverTime } = await session.send(request);
+    const id = `clock-namenode:${target.name}`;
+    const whose = `the NameNode ${target.origin}`;
+    return {
+      findings: [ok(subject, 'accepted'), judgeName(target, shortNameIn(first), renewer)],
+      clock:
+        serverTime === undefined
+          ? skipped({ id, title: `Clock of ${whose}` }, 'its replies have no Date')
+          : clockFinding({ id, whose, serverTime, askedAt, answeredAt: clock.now() }),
+    };
   } catch (error) {
     if (!(error instanceof TokenServiceError)) throw error;
-    return [failed(subject, error.message, error.fix ?? FALLBACK)];
+    return refused(error.message, error.fix);
   }
-  const refusal = refusalOf(reply);
-  if (refusal !== undefined) {
-    const detail = `HTTP ${reply.status}: ${refusal.exception ?? refusal.failure}: ${refusal.message}`;
-    return [failed(subject, detail, refusal.fix ?? FALLBACK)];
-  }
-  return [ok(subject, 'accepted'), judgeName(target, shortNameIn(reply), renewer)];
 }
 
 function judgeName(target: NameNodeTarget, name: string | undefined, renewer: string): Finding {

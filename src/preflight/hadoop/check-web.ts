@@ -2,10 +2,8 @@ import { TokenServiceError } from '../../delegation-tokens/token-service.ts';
 import type { HadoopHttpClient, HadoopHttpReply } from '../../hadoop/http/hadoop-http-client.ts';
 import { refusalOf } from '../../hadoop/http/refusal-error.ts';
 import { WEBHDFS_LOGIN } from '../../hadoop/webhdfs/webhdfs-token-service.ts';
-import type { Clock } from '../../time/clock.ts';
-import { clockFinding } from '../clock-skew.ts';
 import type { Finding } from '../finding.ts';
-import { failed, ok, skipped, type Subject, warning } from '../say.ts';
+import { failed, ok, type Subject, warning } from '../say.ts';
 
 /** One NameNode, as the conf dir has it. */
 export interface NameNodeTarget {
@@ -25,8 +23,6 @@ export interface WebProbe {
   readonly reply: HadoopHttpReply | undefined;
   /** Why there is no reply. */
   readonly error: TokenServiceError | undefined;
-  readonly askedAt: number;
-  readonly answeredAt: number;
 }
 
 const OPERATION = 'Check';
@@ -38,22 +34,17 @@ const KERBERIZE =
 /** Connects as serve does, TLS included, but shows no credentials. */
 export async function probeWeb(
   target: NameNodeTarget,
-  { http, clock }: { readonly http: HadoopHttpClient; readonly clock: Clock },
+  http: HadoopHttpClient,
   signal: AbortSignal,
 ): Promise<WebProbe> {
-  let askedAt = clock.now();
-  const ask = () =>
-    http.send({ method: 'GET', origin: target.origin, ...WEBHDFS_LOGIN, operation: OPERATION, signal });
   try {
-    const first = await ask();
-    // Once more on the same connection: the first reply may have waited for TLS and for a servlet to start.
-    askedAt = clock.now();
-    const reply = first.serverTime === undefined ? first : await ask();
-    return { target, reply, error: undefined, askedAt, answeredAt: clock.now() };
+    const { origin } = target;
+    const reply = await http.send({ method: 'GET', origin, ...WEBHDFS_LOGIN, operation: OPERATION, signal });
+    return { target, reply, error: undefined };
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof TokenServiceError)) throw error;
-    return { target, reply: undefined, error, askedAt, answeredAt: clock.now() };
+    return { target, reply: undefined, error };
   }
 }
 
@@ -97,17 +88,4 @@ function judgeFilter(target: NameNodeTarget, reply: HadoopHttpReply): Finding {
     detail,
     isFilter ? KERBERIZE : (refusal.fix ?? `Look at what listens at ${target.origin}`),
   );
-}
-
-/** The clock of a NameNode that answered, by the Date of its reply. */
-export function judgeWebClock({ target, reply, askedAt, answeredAt }: WebProbe): readonly Finding[] {
-  if (reply === undefined) return [];
-  const id = `clock-namenode:${target.name}`;
-  const whose = `the NameNode ${target.origin}`;
-  const { serverTime } = reply;
-  return [
-    serverTime === undefined
-      ? skipped({ id, title: `Clock of ${whose}` }, 'its replies have no Date')
-      : clockFinding({ id, whose, serverTime, askedAt, answeredAt }),
-  ];
 }

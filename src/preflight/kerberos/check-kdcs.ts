@@ -129,7 +129,7 @@ function judge(
     return warning(
       subject,
       `it answers, but has no principal ${options.principal.components.join('/')}@${realm}`,
-      'Create the principal there (kadmin: addprinc), or correct its name; if other KDCs have it, look at their replication (kprop)',
+      `Create the principal there (kadmin: addprinc), or correct its name or realm; see that it is a KDC of ${realm} at all; if other KDCs have it, look at their replication (kprop)`,
     );
   }
   if (answer.type === 'error' && answer.code === KDC_ERROR.clientRevoked) {

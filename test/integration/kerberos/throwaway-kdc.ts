@@ -13,6 +13,8 @@ export interface ThrowawayKdcOptions {
   readonly realm?: string;
   /** Longest ticket life, MIT notation. */
   readonly maxLife?: string;
+  /** How far its clock is ahead of ours. */
+  readonly aheadSeconds?: number;
 }
 
 /**
@@ -25,8 +27,8 @@ export interface ThrowawayKdc {
   readonly dir: string;
   /** A krb5.conf that knows this KDC only. */
   readonly krb5Conf: string;
-  /** Writes another krb5.conf whose realm is served at these loopback ports, asked in this order. */
-  writeKrb5Conf(name: string, ports: readonly number[]): Promise<string>;
+  /** Writes another krb5.conf whose realm is served at these loopback ports, asked in this order; `more` is for [libdefaults]. */
+  writeKrb5Conf(name: string, ports: readonly number[], more?: string): Promise<string>;
   /** `addprinc` options such as `+requires_preauth` come before the name. */
   addPrincipal(name: string, ...options: string[]): Promise<void>;
   deletePrincipal(name: string): Promise<void>;
@@ -44,13 +46,14 @@ export interface ThrowawayKdc {
   stop(): Promise<void>;
 }
 
-const krb5ConfText = (realm: string, ports: readonly number[]): string => `[libdefaults]
+const krb5ConfText = (realm: string, ports: readonly number[], more = ''): string => `[libdefaults]
   default_realm = ${realm}
   dns_lookup_kdc = false
   dns_lookup_realm = false
   dns_canonicalize_hostname = false
   rdns = false
   udp_preference_limit = 1
+  ${more}
 [realms]
   ${realm} = {
 ${ports.map((port) => `    kdc = 127.0.0.1:${port}`).join('\n')}
@@ -81,6 +84,14 @@ const untilItAccepts = async (port: number, kdc: ChildProcess): Promise<void> =>
     await delay(25);
   }
   throw new Error(`krb5kdc does not listen on port ${port}`);
+};
+
+/** What Debian's faketime sets. Not through that program: it stays the parent, and a killed parent leaves the KDC behind. */
+const otherTime = async (aheadSeconds: number): Promise<Record<string, string>> => {
+  if (aheadSeconds === 0) return {};
+  const { stdout } = await run('faketime', ['-f', `+${aheadSeconds}s`, 'printenv', 'LD_PRELOAD', 'FAKETIME']);
+  const [preload = '', time = ''] = stdout.split('\n');
+  return { LD_PRELOAD: preload, FAKETIME: time };
 };
 
 export const startThrowawayKdc = async (options: ThrowawayKdcOptions = {}): Promise<ThrowawayKdc> => {
@@ -123,9 +134,10 @@ export const startThrowawayKdc = async (options: ThrowawayKdcOptions = {}): Prom
   };
   await run('kdb5_util', ['create', '-s', '-r', realm, '-P', 'throwaway'], { env });
 
+  const kdcEnv = { ...env, ...(await otherTime(options.aheadSeconds ?? 0)) };
   let kdc: ChildProcess | undefined;
   const listen = async (): Promise<void> => {
-    const child = spawn('krb5kdc', ['-n', '-r', realm], { env, stdio: 'ignore' });
+    const child = spawn('krb5kdc', ['-n', '-r', realm], { env: kdcEnv, stdio: 'ignore' });
     kdc = child;
     await untilItAccepts(port, child);
   };
@@ -154,9 +166,9 @@ export const startThrowawayKdc = async (options: ThrowawayKdcOptions = {}): Prom
     port,
     dir,
     krb5Conf,
-    writeKrb5Conf: async (name, ports) => {
+    writeKrb5Conf: async (name, ports, more = '') => {
       const path = join(dir, name);
-      await writeFile(path, krb5ConfText(realm, ports));
+      await writeFile(path, krb5ConfText(realm, ports, more));
       return path;
     },
     addPrincipal: async (name, ...flags) => {
