@@ -23,12 +23,15 @@ export interface HdfsOptions {
   readonly settings: Settings;
   readonly jars: string;
   readonly classes: string;
+  /** Settings of the servers that differ from the stack's, for a variant that a test starts beside it. */
+  readonly overrides?: Readonly<Record<string, string>>;
 }
 
 /** One JVM with NameNode(s), DataNode and the control server. The realm must be there: its keys go into the digest. */
-export async function hdfsPart({ part, paths, settings, jars, classes }: HdfsOptions): Promise<Part> {
+export async function hdfsPart(options: HdfsOptions): Promise<Part> {
+  const { part, paths, settings, jars, classes, overrides = {} } = options;
   const plan = planCluster(part, paths, settings.ports);
-  const site = hadoopXml(serverConfiguration(plan, paths, settings));
+  const site = hadoopXml({ ...serverConfiguration(plan, paths, settings), ...overrides });
   const log4j = log4jProperties(plan.auditLog);
   const siteFile = join(plan.folder, 'server-site.xml');
   const log4jFile = join(plan.folder, 'log4j.properties');
