@@ -12,7 +12,7 @@ import type { NameNodeTarget } from './check-web.ts';
 
 export interface SpnegoCheckOptions {
   readonly target: NameNodeTarget;
-  readonly session: SpnegoSession;
+  readonly session: Pick<SpnegoSession, 'send'>;
   /** Who is to renew our tokens: the NameNode must know us by that name. */
   readonly renewer: string;
   readonly clock: Clock;

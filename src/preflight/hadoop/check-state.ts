@@ -10,7 +10,10 @@ export interface StateCheckOptions {
   readonly cluster: string;
   readonly nameservice: string;
   /** Those that accepted us. */
-  readonly nameNodes: readonly { readonly target: NameNodeTarget; readonly session: SpnegoSession }[];
+  readonly nameNodes: readonly {
+    readonly target: NameNodeTarget;
+    readonly session: Pick<SpnegoSession, 'send'>;
+  }[];
 }
 
 type State = 'active' | 'standby' | 'safe-mode' | 'unknown';
@@ -49,7 +52,7 @@ export async function checkState(
 
 async function stateOf(
   subject: Subject,
-  session: SpnegoSession,
+  session: Pick<SpnegoSession, 'send'>,
   signal: AbortSignal,
 ): Promise<{ readonly state: State; readonly finding: Finding }> {
   try {
@@ -79,7 +82,7 @@ async function stateOf(
 }
 
 /** Reads work in safe mode, so it is asked for apart. No when the NameNode does not let us see it: a token will tell. */
-async function isInSafeMode(session: SpnegoSession, signal: AbortSignal): Promise<boolean> {
+async function isInSafeMode(session: Pick<SpnegoSession, 'send'>, signal: AbortSignal): Promise<boolean> {
   const query = { qry: 'Hadoop:service=NameNode,name=FSNamesystemState' };
   try {
     const reply = await session.send({ method: 'GET', path: '/jmx', query, operation: 'jmx', signal });

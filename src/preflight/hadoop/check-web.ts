@@ -34,7 +34,7 @@ const KERBERIZE =
 /** Connects as serve does, TLS included, but shows no credentials. */
 export async function probeWeb(
   target: NameNodeTarget,
-  http: HadoopHttpClient,
+  http: Pick<HadoopHttpClient, 'send'>,
   signal: AbortSignal,
 ): Promise<WebProbe> {
   try {
