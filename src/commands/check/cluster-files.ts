@@ -3,7 +3,7 @@ import type { ClusterConfig } from '../../config/serve-config.ts';
 import type { LookupAddresses } from '../../hadoop/conf-dir/token-service-names.ts';
 import { keytabFile } from '../../kerberos/keytab-file.ts';
 import { type Krb5Profile, readKrb5Profile } from '../../kerberos/krb5-profile.ts';
-import { parsePrincipal, PrincipalError } from '../../kerberos/principal.ts';
+import { parsePrincipal, type Principal, PrincipalError } from '../../kerberos/principal.ts';
 import type { Check } from '../../preflight/check.ts';
 import type { Finding } from '../../preflight/finding.ts';
 import { checkKeytab } from '../../preflight/kerberos/check-keytab.ts';
@@ -12,14 +12,16 @@ import { failed, ok, skipped, warning } from '../../preflight/say.ts';
 import { type ClusterParts, deriveParts } from '../serve/derive-cluster.ts';
 import { splitFix } from './split-fix.ts';
 
+export type FullPrincipal = Principal & { readonly realm: string };
+
 /** What the files of a cluster say, filled by its checks. */
 export interface ClusterFiles {
   readonly config: ClusterConfig;
   readonly checks: readonly Check[];
   readonly parts: () => ClusterParts | undefined;
   readonly profile: () => Krb5Profile | undefined;
-  /** Of our principal, or the default one of krb5.conf. */
-  readonly realm: () => string | undefined;
+  /** Our principal, in the keytab or as configured, if its realm is known. */
+  readonly principal: () => FullPrincipal | undefined;
 }
 
 const COPY =
@@ -66,13 +68,12 @@ export function clusterFiles(config: ClusterConfig, index: number, lookup: Looku
       return result.findings;
     },
   };
-  const realm = (): string | undefined =>
-    realmOf(principal) ?? realmOf(config.principal) ?? profile?.defaultRealm;
+  const known = (): FullPrincipal | undefined => fullPrincipal(principal) ?? fullPrincipal(config.principal);
   const krb5Conf: Check = {
     ...krb5ConfSubject({ cluster: name, krb5Conf: config.krb5Conf }),
     run: async () => {
       profile = await readKrb5Profile(config.krb5Conf);
-      return checkKrb5Conf({ cluster: name, krb5Conf: config.krb5Conf, profile, realm: realm() });
+      return checkKrb5Conf({ cluster: name, krb5Conf: config.krb5Conf, profile, realm: known()?.realm });
     },
   };
   return {
@@ -80,13 +81,14 @@ export function clusterFiles(config: ClusterConfig, index: number, lookup: Looku
     checks: [confDir, ca, keytab, krb5Conf],
     parts: () => parts,
     profile: () => profile,
-    realm,
+    principal: known,
   };
 }
 
-function realmOf(principal: string | undefined): string | undefined {
+function fullPrincipal(text: string | undefined): FullPrincipal | undefined {
   try {
-    return principal === undefined ? undefined : parsePrincipal(principal).realm;
+    const { components, realm } = parsePrincipal(text ?? '');
+    return realm === undefined ? undefined : { components, realm };
   } catch (error) {
     if (!(error instanceof PrincipalError)) throw error;
     return undefined;

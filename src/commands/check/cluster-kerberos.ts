@@ -1,13 +1,11 @@
 import { callLimits } from '../../hadoop/call-limits.ts';
-import { parsePrincipal } from '../../kerberos/principal.ts';
 import type { SpnegoProcess } from '../../kerberos/spnego-process.ts';
 import type { Check } from '../../preflight/check.ts';
 import type { Finding } from '../../preflight/finding.ts';
 import { judgeKdcClocks, judgeKdcs, type KdcProbe, probeKdcs } from '../../preflight/kerberos/check-kdcs.ts';
 import { checkLogin } from '../../preflight/kerberos/check-login.ts';
 import { findKdcs } from '../../preflight/kerberos/find-kdcs.ts';
-import { failed, skipped } from '../../preflight/say.ts';
-import type { ClusterFiles } from './cluster-files.ts';
+import { skipped, warning } from '../../preflight/say.ts';
 import type { NetworkOptions } from './cluster-network.ts';
 
 /**
@@ -19,18 +17,22 @@ export async function* checkKdcsOf(
 ): AsyncGenerator<Finding, readonly string[], undefined> {
   const { files, run, resolveSrv, askKdc, clock, random } = options;
   const { name } = files.config;
-  const realm = files.realm();
+  const principal = files.principal();
   const profile = files.profile();
   const id = `kdc:${name}`;
   const needs = [`krb5-conf:${name}`];
   let probes: readonly KdcProbe[] = [];
-  const principal = clientOf(files, realm ?? '');
   const kdcs: Check = {
     id,
-    title: `KDCs of ${realm ?? 'the realm'}`,
+    title: `KDCs of ${principal?.realm ?? 'the realm'}`,
     needs,
     run: async (signal) => {
-      if (profile === undefined || realm === undefined) return [];
+      if (profile === undefined) return [];
+      // Not the default realm's: a stock krb5.conf has somebody else's.
+      if (principal === undefined) {
+        return [skipped(kdcs, 'the realm is that of our principal, which is not known')];
+      }
+      const { realm } = principal;
       const found = await findKdcs(profile, realm, resolveSrv);
       const others = found.others.map((text) =>
         skipped(
@@ -39,8 +41,9 @@ export async function* checkKdcsOf(
         ),
       );
       if (found.problem !== undefined) {
+        // libkrb5 knows other ways to find one (URI records), so that the login has the last word.
         const fix = `Write the KDCs of ${realm} into krb5.conf: [realms] ${realm} = { kdc = HOST }, or mend DNS`;
-        return [failed(kdcs, found.problem, fix)];
+        return [warning(kdcs, found.problem, fix)];
       }
       probes = await probeKdcs({ cluster: name, principal, kdcs: found.kdcs, askKdc, clock, random }, signal);
       return [...judgeKdcs(probes, { cluster: name, principal }), ...others];
@@ -56,15 +59,6 @@ export async function* checkKdcsOf(
   yield* run.run([clocks]);
   // KDCs that only libkrb5 can ask stand in nobody's way.
   return probes.length > 0 || !run.passed(`krb5-conf:${name}`) ? [id] : needs;
-}
-
-/** In whose name the KDCs are asked: ours, or any, as their answer needs no key. */
-function clientOf(files: ClusterFiles, realm: string) {
-  const principal = files.parts()?.principal;
-  return {
-    components: principal === undefined ? ['kerbridge'] : parsePrincipal(principal).components,
-    realm,
-  };
 }
 
 export function loginCheck(

@@ -31,11 +31,11 @@ describe('encodeAsRequest', () => {
   });
 
   it.each([
-    [0, 'a7030201' + '00'],
-    [127, 'a7030201' + '7f'],
-    [128, 'a7040202' + '0080'],
-    [0x7f_ff_ff_ff, 'a7060204' + '7fffffff'],
-    [0x80_00_00_00, 'a7070205' + '0080000000'],
+    [0, 'a703020100'],
+    [127, 'a70302017f'],
+    [128, 'a70402020080'],
+    [0x7f_ff_ff_ff, 'a70602047fffffff'],
+    [0x80_00_00_00, 'a70702050080000000'],
   ])('writes the nonce %d as a DER integer', (nonce, wanted) => {
     expect(hex(encodeAsRequest({ ...request('a', [18]), nonce }))).toContain(wanted);
   });

@@ -91,6 +91,13 @@ describe('askKdc', () => {
     expect(await ask(transport, port)).toEqual({ outcome: 'failed', code: 'ECONNREFUSED' });
   });
 
+  it.each(['tcp', 'udp'] as const)('tells a name that does not resolve by %s', async (transport) => {
+    // Too long for any name server to be asked.
+    const kdc = { host: 'x'.repeat(300), port: 88 };
+    const asked = await askKdc(transport, kdc, REQUEST, new AbortController().signal);
+    expect(asked).toMatchObject({ outcome: 'failed' });
+  });
+
   it.each(['tcp', 'udp'] as const)('ends with the signal by %s', async (transport) => {
     const over = new AbortController();
     const port =

@@ -85,8 +85,9 @@ const askByUdp = ({ host, port }: KdcAddress, message: Uint8Array, signal: Abort
     }
     socket.on('error', (error) => end({ outcome: 'failed', code: errorCode(error) }));
     socket.once('message', (bytes) => end(judge(bytes)));
-    // Connected, so that only this host's answer is taken, and that a closed port is told.
-    socket.connect(port, host, () => {
+    socket.once('connect', () => {
       if (!hasEnded) socket.send(message);
     });
+    // Connected, so that only this host's answer is taken, and that a closed port is told.
+    socket.connect(port, host);
   });

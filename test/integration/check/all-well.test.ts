@@ -88,6 +88,7 @@ describe('kerbridge check where all is well', () => {
       name: 'broken',
       hadoopConf: '/nonexistent/conf',
       keytab: '/nonexistent/keytab',
+      principal: 'kerbridge@KERBRIDGE.TEST',
     };
     const config = await world.writeConfig([broken, world.cluster()], { listen: { port: 'eighty' } });
     const { exitCode, of, outcomes } = await world.checkFile(config, '--user', 'alice');

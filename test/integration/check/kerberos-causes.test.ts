@@ -58,7 +58,10 @@ describe('kerbridge check, Kerberos', () => {
   });
 
   it('names a missing keytab, and looks at all that needs none', async () => {
-    const { exitCode, of } = await check({ keytab: '/nonexistent/kerbridge.keytab' });
+    const { exitCode, of } = await check({
+      keytab: '/nonexistent/kerbridge.keytab',
+      principal: 'kerbridge@THROWAWAY.TEST',
+    });
     expect(of('keytab:stack')).toMatchObject({
       outcome: 'failed',
       detail: 'there is no keytab at /nonexistent/kerbridge.keytab',
