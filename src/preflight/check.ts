@@ -62,8 +62,10 @@ export class CheckRun {
   /** Findings as they come. Never rejects. */
   async *run(checks: readonly Check[]): AsyncGenerator<Finding, void, undefined> {
     for (const check of checks) {
-      const findings = await this.#findingsOf(check);
-      this.#blocked.set(check.id, whyBlocked(check, findings));
+      const obstacle = this.#obstacleOf(check);
+      // What it is told to wait for is the first that went wrong, however far away.
+      const findings = obstacle === undefined ? await this.#findingsOf(check) : [skippedFor(check, obstacle)];
+      this.#blocked.set(check.id, obstacle ?? whyBlocked(check, findings));
       yield* findings;
     }
   }
@@ -73,15 +75,16 @@ export class CheckRun {
     return this.#blocked.has(id) && this.#blocked.get(id) === undefined;
   }
 
-  async #findingsOf(check: Check): Promise<readonly Finding[]> {
-    const { id, title } = check;
-    if (this.#options.signal?.aborted === true) {
-      return [ended(check)];
-    }
-    for (const needed of check.needs ?? []) {
+  #obstacleOf({ needs = [] }: Check): string | undefined {
+    if (this.#options.signal?.aborted === true) return ENDED;
+    for (const needed of needs) {
       const why = this.#blocked.has(needed) ? this.#blocked.get(needed) : `${needed} was not looked at`;
-      if (why !== undefined) return [{ id, title, outcome: 'skipped', detail: why }];
+      if (why !== undefined) return why;
     }
+    return undefined;
+  }
+
+  async #findingsOf(check: Check): Promise<readonly Finding[]> {
     try {
       return await this.#inTime(check);
     } catch (error) {
@@ -105,17 +108,19 @@ export class CheckRun {
       if (error !== late && signal?.aborted !== true) throw error;
       const onTimeout = (): Error => late;
       return await withDeadline({ clock, timeoutMs: CHECK_GRACE_MS, onTimeout }, () => running).catch(() =>
-        signal?.aborted === true ? [ended(check)] : [failure(check, late)],
+        signal?.aborted === true ? [skippedFor(check, ENDED)] : [failure(check, late)],
       );
     }
   }
 }
 
-const ended = ({ id, title }: Check): Finding => ({
+const ENDED = 'the run was ended';
+
+const skippedFor = ({ id, title }: Check, detail: string): Finding => ({
   id,
   title,
   outcome: 'skipped',
-  detail: 'the run was ended',
+  detail,
 });
 
 function whyBlocked(check: Check, findings: readonly Finding[]): string | undefined {

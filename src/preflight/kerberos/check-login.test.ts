@@ -59,7 +59,14 @@ describe('checkSpn', () => {
     expect(finding?.fix).toMatch(
       /dfs\.web\.authentication\.kerberos\.principal.*_HOST.*dfs\.namenode\.https-address/,
     );
-    expect(finding?.fix).not.toContain('domain_realm');
+    expect(finding?.fix).not.toMatch(/domain_realm|rdns/);
+  });
+
+  it('adds the switches of krb5.conf where libkrb5 made another name of the host', async () => {
+    const [finding] = await spn(
+      failing('unknown-service', 'Server HTTP/vip.example.com@R not found in Kerberos database'),
+    );
+    expect(finding?.fix).toMatch(/dns_canonicalize_hostname = false and rdns = false/);
   });
 
   it('adds [domain_realm] where the KDC was asked for another realm', async () => {

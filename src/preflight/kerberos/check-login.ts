@@ -52,6 +52,9 @@ export async function checkSpn(
     const fix =
       `The name comes from the Hadoop conf dir: the host that dfs.web.authentication.kerberos.principal names, or with _HOST that of ${addressProperty}, or else of dfs.namenode.rpc-address. ` +
       `Let it be the host of the NameNode's HTTP principal (klist -kt of its keytab shows it), or create ${spn} at the KDC and add it to that keytab` +
+      (error.message.includes(`${spn}@`) || /\bkrbtgt\//u.test(error.message)
+        ? ''
+        : '; libkrb5 asked for another name: set dns_canonicalize_hostname = false and rdns = false in krb5.conf') +
       (/\bkrbtgt\//u.test(error.message)
         ? `; and map ${spnHost} to its realm under [domain_realm] in krb5.conf`
         : '');
