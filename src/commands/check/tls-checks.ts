@@ -4,9 +4,8 @@ import { failed, skipped } from '../../preflight/say.ts';
 import { checkReady, checkServer, readySubject, serverSubject } from '../../preflight/tls/check-server.ts';
 import { checkTlsFiles, TLS_FILES } from '../../preflight/tls/check-tls-files.ts';
 import { probeServer } from '../../preflight/tls/probe-server.ts';
-import { readChain } from '../../preflight/tls/read-chain.ts';
 import type { Clock } from '../../time/clock.ts';
-import { CaFileError, readCaFile } from '../read-ca-file.ts';
+import { CaFileError, readCaFile } from '../../fetch-client/read-ca-file.ts';
 import { parseTlsPair } from '../serve/tls-certificate.ts';
 
 export interface TlsCheckOptions {
@@ -37,7 +36,7 @@ export function tlsChecks({ sections, url, caFile, clock }: TlsCheckOptions): re
         if (!(error instanceof CaFileError)) throw error;
         return [failed(caCheck, error.message, fix)];
       }
-      return readChain(ca).length > 0 ? [] : [failed(caCheck, 'it holds no certificate in PEM', fix)];
+      return [];
     },
   };
   const files: Check = {
