@@ -10,14 +10,15 @@ export const EXPIRES_SOON_MS = 14 * 86_400_000;
 const RENEW =
   'Renew it (cert-manager: kubectl describe certificate; by hand: a new certificate into the Secret); a running serve takes it without a restart';
 
-/** Of each certificate that is shown: an intermediate one that has expired is as bad as our own. */
+/** Of all certificates that are shown, the worst: an intermediate one that has expired is as bad as our own. */
 export function judgeValidity(
   subject: Subject,
   chain: readonly X509Certificate[],
   now: number,
 ): readonly Finding[] {
   const findings = chain.flatMap((certificate, index) => {
-    const whose = index === 0 ? 'the certificate' : `intermediate certificate ${nameOf(certificate.subject)}`;
+    const whose =
+      index === 0 ? 'the certificate' : `the certificate above it, ${nameOf(certificate.subject)},`;
     const [from, to] = [certificate.validFromDate, certificate.validToDate];
     if (now < from.getTime()) {
       const fix =
@@ -31,7 +32,8 @@ export function judgeValidity(
     }
     return [];
   });
-  if (findings.length > 0) return findings;
+  const worst = findings.find(({ outcome }) => outcome === 'failed') ?? findings[0];
+  if (worst !== undefined) return [worst];
   const [first] = chain.map(({ validToDate }) => validToDate.getTime()).toSorted((a, b) => a - b);
   return [ok(subject, `valid until ${new Date(first ?? now).toISOString()}`)];
 }

@@ -42,6 +42,11 @@ describe('kerbridge check where all is well', () => {
       expect(ofCluster.filter((each) => each.endsWith(' warning'))).toEqual([]);
       // What is not configured.
       expect(ofCluster.filter((each) => each.endsWith(' skipped'))).toEqual([`hadoop-ca:${name} skipped`]);
+      // No rules file is named, and nobody has made the ConfigMap.
+      expect(outcomes.filter((each) => each.endsWith(' warning'))).toEqual([
+        'identity-rules warning',
+        'revocations-config-map warning',
+      ]);
       const nameservice = name === 'plain' ? stack.hdfs.nameNodes[0]?.rpcAddress : stack.ha?.nameservice;
       for (const step of ['proxy-user', 'renewal', 'lifetimes', 'cancel', 'active']) {
         expect(outcomes).toContain(`${step}:${name}/${nameservice} ok`);
@@ -80,7 +85,7 @@ describe('kerbridge check where all is well', () => {
     expect(out).toMatch(
       /^skipped {2}A token of a user.* {2}\[proxy-user:stack\/localhost:\d+\]\n {9}add --user NAME/m,
     );
-    expect(out).toMatch(/\n\n0 failed, \d+ warning\(s\), \d+ ok, \d+ skipped\n$/);
+    expect(out).toMatch(/\n\n0 failed, 2 warning\(s\), \d+ ok, \d+ skipped\n$/);
     expect(out).not.toMatch(/hadoop\.auth|Negotiate [A-Z]/);
   });
 
