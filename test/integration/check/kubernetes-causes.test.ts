@@ -58,7 +58,7 @@ describe('kerbridge check of Kubernetes', () => {
   afterAll(async () => {
     for (const role of roles)
       await shell(`kubectl delete --ignore-not-found clusterrole/${role} clusterrolebinding/${role}`);
-    for (const login of logins) await login.dispose();
+    for (const each of logins) await each.dispose();
     await shell(`kubectl -n ${namespace.name} delete roles,rolebindings --all`);
     await namespace.dispose();
     await world[Symbol.asyncDispose]();
@@ -221,7 +221,7 @@ describe('kerbridge check of Kubernetes', () => {
   ])('says what is wrong with a ConfigMap of revocations %s', async (_name, data, outcome, detail, fix) => {
     const own = await TestNamespace.create(admin, 'revoked');
     try {
-      await own.writeConfigMap('kerbridge-revocations', data as Record<string, string>);
+      await own.writeConfigMap('kerbridge-revocations', data);
       const found = await check(admin, { identity: { revocationsConfigMap: { namespace: own.name } } });
       const finding = get(found, 'revocations-config-map');
       expect(finding).toMatchObject({ outcome, fix: expect.stringContaining(fix) });

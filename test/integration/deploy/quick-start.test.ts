@@ -252,6 +252,29 @@ describe('the quick start', () => {
     expect(check.volumes.filter(({ name }) => name !== 'ca')).toEqual(serving.volumes);
   });
 
+  it('the Job of the check takes its arguments, and finds nothing wrong but that nobody listens there', async () => {
+    const overlay = parseManifests(
+      await kubectl.must(['kustomize', copy.path('overlays/quick-start-check')]),
+    );
+    const { template } = oneOf(overlay, 'Job', 'kerbridge-check')['spec'] as { template: { spec: unknown } };
+    const spec = podSpec.parse(template.spec);
+    await mountVolumes(overlay, spec, join(root, 'check'));
+    const args = spec.containers[0].args.map((arg) =>
+      arg
+        .replace('=/etc/kerbridge/ca/', `=${root}/check/etc/kerbridge/ca/`)
+        .replace('=/etc/', `=${root}/etc/`)
+        .replace(`https://${HOST}:8443`, 'https://127.0.0.1:1'),
+    );
+    const { exitCode, out } = await kerbridge(...args, '--kubeconfig', kubeconfig, '--json');
+    const { findings } = JSON.parse(out) as { findings: { id: string; outcome: string }[] };
+    expect(findings.filter(({ outcome }) => outcome === 'failed')).toMatchObject([{ id: 'server' }]);
+    expect(exitCode).toBe(1);
+    const fine = findings.filter(({ outcome }) => outcome === 'ok').map(({ id }) => id.split(':')[0]);
+    expect(fine).toEqual(
+      expect.arrayContaining(['proxy-user', 'rbac', 'revocations-config-map', 'tls-files', 'tls-chain']),
+    );
+  });
+
   /** As a pod of that user's, by the name and the authority that examples use. */
   async function askAs(user: string): Promise<{ status: number | undefined; body: unknown }> {
     const [example] = parseManifests(await readFile(join(DEPLOY, 'examples/pod-fetch.yaml'), 'utf8'));
