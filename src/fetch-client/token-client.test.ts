@@ -109,10 +109,10 @@ describe('reportRejected', () => {
     let type: string | undefined;
     const client = await start((request, response) => {
       type = request.headers['content-type'];
-      void text(request).then((sent) => {
-        body = sent;
+      void (async () => {
+        body = await text(request);
         response.writeHead(204).end();
-      });
+      })();
     });
     expect(await client.reportRejected('-7', signal)).toEqual({ outcome: 'reported' });
     expect([JSON.parse(body), type]).toEqual([{ sequenceNumber: -7 }, 'application/json']);

@@ -59,9 +59,10 @@ function startWatcher(
     },
     status,
   );
-  running = watcher.run().then(() => {
+  running = (async () => {
+    await watcher.run();
     ended = true;
-  });
+  })();
 }
 
 const newSession = () => new FetchSession({ client, files, say: (line) => said.push(line) });

@@ -66,8 +66,7 @@ export function parseFetchOptions(raw: RawFetchOptions, env: Environment): Parse
   const reader = new OptionReader(env);
   const actions = (['watch', 'healthy', 'rejected'] as const).filter((name) => raw[name] === true);
   if (actions.length > 1) reader.problems.push(`--${actions.join(' and --')}: choose one`);
-  const output = reader.text('--output', raw.output, 'HADOOP_TOKEN_FILE_LOCATION');
-  if (output === undefined) reader.missing('--output', 'HADOOP_TOKEN_FILE_LOCATION', 'the file to write');
+  const output = reader.required('--output', raw.output, 'HADOOP_TOKEN_FILE_LOCATION', 'the file to write');
   // A probe needs nothing else, and what else is wrong the watcher has said.
   const settings = raw.healthy === true ? undefined : readSettings(raw, reader, output ?? '');
   if (reader.problems.length > 0 || output === undefined) return { ok: false, problems: reader.problems };
@@ -115,11 +114,13 @@ function readSettings(raw: RawFetchOptions, reader: OptionReader, output: string
 const NOWHERE = new URL('http://localhost');
 
 function readUrl(raw: string | undefined, reader: OptionReader): URL {
-  const text = reader.text('--url', raw, 'KERBRIDGE_URL');
-  if (text === undefined) {
-    reader.missing('--url', 'KERBRIDGE_URL', 'where kerbridge serve is, https://host[:port]');
-    return NOWHERE;
-  }
+  const text = reader.required(
+    '--url',
+    raw,
+    'KERBRIDGE_URL',
+    'where kerbridge serve is, https://host[:port]',
+  );
+  if (text === undefined) return NOWHERE;
   // The text itself is in no message: it may have a password.
   const url = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined) {
@@ -151,6 +152,14 @@ class OptionReader {
     if (raw === '') this.problems.push(`${option} is empty: give it a value or leave it out`);
     const value = raw ?? this.#env[variable];
     return value === '' ? undefined : value;
+  }
+
+  required(option: string, raw: string | undefined, variable: string, what: string): string | undefined {
+    const value = this.text(option, raw, variable);
+    if (value === undefined && raw !== '') {
+      this.problems.push(`${option} (or ${variable}) is missing: ${what}`);
+    }
+    return value;
   }
 
   choice<T extends string>(
@@ -185,10 +194,6 @@ class OptionReader {
   ): readonly string[] {
     if (raw?.includes('') === true) this.text(option, '', variable);
     return raw ?? (this.#env[variable] ?? '').split(separator).filter((part) => part !== '');
-  }
-
-  missing(option: string, variable: string, what: string): void {
-    this.problems.push(`${option} (or ${variable}) is missing: ${what}`);
   }
 
   bad(option: string, variable: string, want: string): void {
