@@ -26,8 +26,8 @@ export const CLIENTS: readonly Client[] = [
     path: async () => DEBIAN_PATH,
   },
   { name: 'dash', command: ['dash', SCRIPT], path: async () => DEBIAN_PATH },
-  // Nothing but the applets of busybox and curl: what the smallest image has.
-  { name: 'busybox', command: ['busybox', 'sh', SCRIPT], path: () => busyboxPath() },
+  // Nothing but the applets of busybox, its sh too, and curl: what the smallest image has.
+  { name: 'busybox', command: ['sh', SCRIPT], path: () => busyboxPath() },
   ...(process.env['KERBRIDGE_FETCH_BASH'] === undefined
     ? []
     : [{ name: 'bash', command: ['bash', '--posix', SCRIPT], path: async () => DEBIAN_PATH }]),
