@@ -355,7 +355,10 @@ check_settings() {
     *) usage_error '--mode must be 0600, 0640, 0660, 0400 or 0440' ;;
   esac
   if [ -n "$group" ]; then
-    whole_number "$group" 0 || usage_error '--group must be a numeric group id'
+    # The one after the last means "leave it" to the system.
+    if ! whole_number "$group" 0 || [ "${#group}" -gt 10 ] || [ "$group" -gt 4294967294 ]; then
+      usage_error '--group must be a numeric group id, 0 to 4294967294'
+    fi
   fi
   check_number --timeout "$timeout" 1 3600
   timeout=$number
@@ -419,9 +422,9 @@ look_around() {
   sleep_knows_fractions=no
   sleep 0.01 2>/dev/null && sleep_knows_fractions=yes
   # mv -T never moves into a folder. One that doesn't know it is told by what it says without operands.
-  mv_knows_no_target_directory=yes
+  mv_options=-fT
   case $(mv -T 2>&1) in
-    *[Ii]nvalid* | *[Ii]llegal* | *recognized*) mv_knows_no_target_directory=no ;;
+    *[Ii]nvalid* | *[Ii]llegal* | *recognized*) mv_options=-f ;;
   esac
   # With --cacert curl still trusts the folder of certificates that it was built with. OpenSSL (and its kin) is the one
   # that looks into a folder only when it needs a certificate, so there one that is none is no error.
@@ -462,12 +465,21 @@ cannot_write() {
     *[Qq]uota*) hint='the quota of the volume is used up' ;;
     *[Rr]ead-only*) hint='the volume is read-only; mount an emptyDir there' ;;
     *[Pp]'ermission denied'*) hint='the folder is not writable for this user' ;;
-    *[Nn]'o such file'* | *nonexistent*) hint='the folder does not exist' ;;
-    *[Nn]'ot a directory'*) hint='a part of the path is not a folder' ;;
+    *[Nn]'o such file'* | *nonexistent* | *[Nn]'ot a directory'*) explain_missing_folder "$1" ;;
     *) hint=$(printable "${2##*: }") ;;
   esac
   reason="cannot write $1: $hint"
   return 1
+}
+
+# Some shells say of a file in the place of a folder, too, that there is nothing.
+explain_missing_folder() {
+  hint='the folder does not exist'
+  folder=${1%/*}
+  while [ -n "$folder" ] && [ ! -e "$folder" ] && [ "$folder" != "${folder%/*}" ]; do
+    folder=${folder%/*}
+  done
+  if [ -e "$folder" ] && [ ! -d "$folder" ]; then hint='a part of the path is not a folder'; fi
 }
 
 # --- one request -----------------------------------------------------------------------------------------------------
@@ -620,10 +632,10 @@ explain_curl() {
   esac
 }
 
-# curl says only that it could not write. The shell says why.
+# curl says only that it could not write. cat says why.
 write_trouble() {
-  { printf '%8192s' ' ' >>"$body"; } 2>&1
-  printf ': write error'
+  printf 'write error\n'
+  printf '%8192s' ' ' 2>/dev/null | cat 2>&1 >>"$body"
 }
 
 # problem_field NAME: a string of the problem document in $body
@@ -883,17 +895,13 @@ stage_copy() {
 
 # put_in_place FILE TARGET
 put_in_place() {
-  if [ "$mv_knows_no_target_directory" = no ]; then
-    # Such an mv would move into the folder that a link names.
-    [ ! -L "$2" ] || rm -f "$2"
-    refuse_what_is_no_file "$2" || return 1
-    set -- -f "$1" "$2"
-  else
-    set -- -fT "$1" "$2"
-  fi
-  trouble=$(mv "$1" "$2" "$3" 2>&1) || { cannot_write "$3" "$trouble"; return 1; }
+  # A link to a folder is to be replaced: some mv would move into that folder, and the -T of busybox refuses. Nobody could
+  # read a file at that name, so nobody misses one.
+  if [ -L "$2" ] && [ -d "$2" ]; then rm -f "$2"; fi
+  refuse_what_is_no_file "$2" || return 1
+  trouble=$(mv "$mv_options" "$1" "$2" 2>&1) || { cannot_write "$2" "$trouble"; return 1; }
   # The name too should outlive a crash; the file is whole either way.
-  sync_path "${3%/*}" || :
+  sync_path "${2%/*}" || :
 }
 
 # Replaces all files by what is in $body: all are written before the first is renamed, --output is renamed last.
@@ -1295,7 +1303,9 @@ renew_life_sign() {
 start_life_sign() {
   [ "$watch" = yes ] || return 0
   (
-    trap 'kill "$!" 2>/dev/null; exit 0' TERM
+    set +u
+    not_ours=$!
+    trap 'if [ "$!" != "$not_ours" ]; then kill "$!"; wait "$!"; fi; exit 0' TERM
     beats=$((try_seconds * 100 / TICK + 1))
     while [ "$beats" -gt 0 ] && kill -0 "$$"; do
       sleep $((TICK / 100)) &
@@ -1338,13 +1348,14 @@ unhealthy() {
 # --- in this order ---------------------------------------------------------------------------------------------------
 
 main() {
+  watch=no
   in_place=no
-  read_environment
   trap 'on_signal TERM' TERM
   trap 'on_signal INT' INT
   # A watcher must not end because nobody reads what it says.
   trap '' PIPE
   trap discard_temporaries EXIT
+  read_environment
   read_options "$@"
   check_settings
   if [ "$healthy" = yes ]; then

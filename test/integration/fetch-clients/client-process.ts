@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from './clients.ts';
 
@@ -74,14 +74,17 @@ export class ClientProcess {
     await this.#closed;
   }
 
-  /** Whether a process of its group is alive. */
-  hasSurvivors(): boolean {
-    try {
-      process.kill(-(this.#child.pid ?? 0), 0);
-      return true;
-    } catch {
-      return false;
+  /** What of its group is still alive. */
+  async survivors(): Promise<string[]> {
+    const survivors: string[] = [];
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      // pid (name) state parent group …; a name may hold anything.
+      const fields = (await readProc(`/proc/${pid}/stat`)).split(') ').at(-1)?.split(' ') ?? [];
+      const isAlive = fields[0] !== 'Z' && fields[0] !== 'X';
+      if (isAlive && fields[2] === String(this.#child.pid))
+        survivors.push(await readProc(`/proc/${pid}/cmdline`));
     }
+    return survivors;
   }
 
   /** The arguments and the environments of itself and all below it, as anybody on the node could read them. */

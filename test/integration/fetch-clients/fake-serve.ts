@@ -40,6 +40,8 @@ export interface FakeServeOptions {
 /** In the place of `kerbridge serve`: answers what it is told, right or wrong, and notes what it was asked. */
 export class FakeServe {
   readonly asked: Asked[] = [];
+  /** How many answers were begun. */
+  answered = 0;
   answers: Answer[];
   readonly port: number;
   readonly #server: Server & { closeAllConnections?: () => void };
@@ -108,6 +110,7 @@ export class FakeServe {
     const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
     if (answer === undefined) response.destroy();
     else await answer(response, asked);
+    this.answered += 1;
   }
 }
 
@@ -170,12 +173,12 @@ export const silence: Answer = () => undefined;
 /** The beginning of the file, then nothing more for as long as the client stays. */
 export const halfThenSilence =
   (file: Buffer): Answer =>
-  (response) => {
+  async (response) => {
     response.writeHead(200, {
       'Content-Type': 'application/octet-stream',
       'Content-Length': String(file.length),
     });
-    response.write(file.subarray(0, file.length / 2));
+    await new Promise((resolve) => response.write(file.subarray(0, file.length / 2), resolve));
   };
 
 /** The beginning of the file, then the end of the connection. */

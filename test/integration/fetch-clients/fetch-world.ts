@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ClientProcess } from './client-process.ts';
+import { ClientProcess, until } from './client-process.ts';
 import type { Client } from './clients.ts';
 import { type Answer, FakeServe, type FakeServeOptions } from './fake-serve.ts';
 import { PASSWORD, tokensFile } from './tokens-file.ts';
@@ -108,6 +108,14 @@ export class FetchWorld implements AsyncDisposable {
     return Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]));
   }
 
+  /** Waits until the watcher says so. */
+  async statusIs(state: 'ok' | 'waiting' | 'refused'): Promise<void> {
+    await until(
+      async () => (await this.status())['state'] === state,
+      () => `state=${state}`,
+    );
+  }
+
   /** Waits for the end, and compares everything that has to be so at any end. */
   async expectEnd(process: ClientProcess, { exit, file, says }: Expected): Promise<void> {
     const seen = await process.end();
@@ -117,8 +125,8 @@ export class FetchWorld implements AsyncDisposable {
       output: says === undefined ? expect.any(String) : expect.stringMatching(says),
     });
     const content = await this.read();
-    expect(content === undefined ? 'none' : this.#nameOf(content)).toBe(file);
-    expect(process.hasSurvivors()).toBe(false);
+    expect(content === undefined ? 'none' : this.#nameOf(content)).toEqual(file);
+    expect(await process.survivors()).toEqual([]);
   }
 
   #nameOf(content: Buffer): string {
