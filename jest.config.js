@@ -9,6 +9,8 @@ const project = (displayName, testMatch, extra = {}) => ({
 
 /** @type {import('jest').Config} */
 export default {
+  // Of it.concurrent: those tests wait for other processes, which wait for time to pass.
+  maxConcurrency: 16,
   projects: [
     project('unit', ['<rootDir>/src/**/*.test.ts', '<rootDir>/test/**/*.unit.test.ts']),
     project('integration', ['<rootDir>/test/integration/**/*.test.ts'], {

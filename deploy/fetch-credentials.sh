@@ -162,7 +162,8 @@ whole_number() {
       *) break ;;
     esac
   done
-  if [ "${#number}" -gt 9 ] || [ "$number" -gt "$2" ]; then
+  # More digits than that no shell can be trusted with.
+  if [ "${#number}" -gt 15 ] || [ "$number" -gt "$2" ]; then
     number=$2
   fi
 }
@@ -356,7 +357,7 @@ check_settings() {
   esac
   if [ -n "$group" ]; then
     # The one after the last means "leave it" to the system.
-    if ! whole_number "$group" 0 || [ "${#group}" -gt 10 ] || [ "$group" -gt 4294967294 ]; then
+    if ! whole_number "$group" 4294967295 || [ "$number" -gt 4294967294 ]; then
       usage_error '--group must be a numeric group id, 0 to 4294967294'
     fi
   fi
@@ -635,7 +636,7 @@ explain_curl() {
 # curl says only that it could not write. cat says why.
 write_trouble() {
   printf 'write error\n'
-  printf '%8192s' ' ' 2>/dev/null | cat 2>&1 >>"$body"
+  printf '%8192s' ' ' 2>/dev/null | { cat >>"$body"; } 2>&1
 }
 
 # problem_field NAME: a string of the problem document in $body
@@ -1335,6 +1336,7 @@ report_health() {
   written_at=''
   sequence_numbers=''
   read_status
+  [ -n "$earlier_state" ] || unhealthy "$status_file is no status of a watcher"
   if [ -n "$valid_until" ] && [ "$valid_until" -le "$wall_clock" ]; then
     unhealthy "the tokens of $output are past their last date since $((wall_clock - valid_until)) s"
   fi

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { rm, writeFile } from 'node:fs/promises';
+import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CLIENTS } from './clients.ts';
 import {
@@ -514,6 +514,18 @@ const ROWS: readonly FaultRow[] = [
     then: (_world, { fetches }) => {
       expect(fetches[0]?.headers.authorization).not.toBe(fetches[1]?.headers.authorization);
     },
+  },
+  {
+    name: 'a CA file that is replaced between tries',
+    server: { certificate: 'chain' },
+    given: async (world) => await copyFile(join(CA_FILE, '../expired.crt'), join(world.folder, 'ca.crt')),
+    args: (world) => [`--ca-file=${join(world.folder, 'ca.crt')}`, ...SECOND_TRY],
+    meanwhile: async (process, world) => {
+      await process.says(/is not trusted/);
+      await copyFile(CA_FILE, join(world.folder, 'ca.crt'));
+    },
+    exit: 0,
+    file: 'new',
   },
   {
     name: 'a CA file that is not there',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -158,7 +159,12 @@ export const answer =
 export const credentials = (file: Buffer, headers: Headers = {}): Answer =>
   answer(200, { 'Content-Type': 'application/octet-stream', ETag: etagOf(file), ...headers }, file);
 
-export const etagOf = (file: Buffer): string => `"${file.toString('hex').slice(-32)}"`;
+export const etagOf = (file: Buffer): string =>
+  `"${createHash('sha256').update(file).digest('hex').slice(0, 32)}"`;
+
+/** "Not modified", with the ETag that the file has. */
+export const unchanged = (file: Buffer, headers: Headers): Answer =>
+  answer(304, { ETag: etagOf(file), ...headers });
 
 export const problem = (status: number, code: string, headers: Headers = {}): Answer =>
   answer(

@@ -23,7 +23,7 @@ export class FetchWorld implements AsyncDisposable {
   readonly output: string;
   readonly tokenFile: string;
   /** What the file holds before. */
-  readonly old = tokensFile();
+  old = tokensFile();
   /** What the server has. */
   new = tokensFile();
   readonly #client: Client;

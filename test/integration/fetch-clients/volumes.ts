@@ -47,3 +47,7 @@ export async function mountFile(world: FetchWorld, path: string): Promise<void> 
 export async function makeFifo(path: string): Promise<void> {
   await run('mkfifo', [path]);
 }
+
+export async function makeWritable(path: string): Promise<void> {
+  await asRoot('mount', '-o', 'remount,rw', path);
+}
