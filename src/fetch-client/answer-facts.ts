@@ -46,7 +46,16 @@ function wholeSeconds(text: string | string[] | undefined): number | undefined {
   return typeof text === 'string' && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
-/** What a server says is shown to a person: one line, no control bytes, bounded. */
+/** Longer than any word, code or request id, and shorter than what of a JWT or a delegation token could be used. */
+const CREDENTIAL_LIKE = /[\w+/=-]{40,}/g;
+
+/**
+ * What a server says is shown to a person: one line, no control bytes, bounded, and nothing that may be a credential: a
+ * proxy that is set up wrongly says back what it was sent.
+ */
 export function printable(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 200);
+  return text
+    .replaceAll(/[^\x20-\x7e]/g, '?')
+    .replaceAll(CREDENTIAL_LIKE, '[redacted]')
+    .slice(0, 200);
 }

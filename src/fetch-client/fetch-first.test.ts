@@ -13,6 +13,8 @@ const failed = (more: Partial<Failure> = {}): TryResult => ({
 let clock: FakeClock;
 let tries: number[];
 let said: string[];
+/** What each try was told of its end, in seconds from the start. */
+let ends: (number | undefined)[];
 let stop: AbortController;
 let startedAt: number;
 
@@ -21,6 +23,7 @@ beforeEach(() => {
   startedAt = clock.now();
   tries = [];
   said = [];
+  ends = [];
   stop = new AbortController();
 });
 
@@ -28,7 +31,8 @@ beforeEach(() => {
 const start = (results: readonly TryResult[], deadlineMs = 300_000, onTry = (): void => undefined) =>
   fetchFirst({
     session: {
-      try: () => {
+      try: (_signal, endsAt) => {
+        ends.push(endsAt === undefined ? undefined : (endsAt - startedAt) / 1000);
         tries.push((clock.now() - startedAt) / 1000);
         onTry();
         return Promise.resolve(results[tries.length - 1] ?? results.at(-1) ?? {});
@@ -58,6 +62,14 @@ describe('fetchFirst', () => {
   it('tries once with a deadline of 0', async () => {
     expect(await start([failed()], 0)).toEqual({ outcome: 'ended', exitCode: 4 });
     expect(tries).toEqual([0]);
+    expect(ends).toEqual([undefined]);
+  });
+
+  it('lets no try last beyond the deadline', async () => {
+    const fetching = start([failed()], 5000);
+    await clock.advance(5000);
+    expect(await fetching).toEqual({ outcome: 'ended', exitCode: 4 });
+    expect(ends).toEqual([5, 5, 5]);
   });
 
   it.each<[string, Partial<Failure>, number]>([

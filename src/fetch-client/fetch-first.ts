@@ -27,7 +27,7 @@ export async function fetchFirst(options: FetchFirstOptions): Promise<FirstFetch
   const deadlineAt = clock.now() + deadlineMs;
   const backoff = new Backoff({ ...BACKOFF, random });
   for (let isFirst = true; !signal.aborted; isFirst = false) {
-    const { held, failure } = await session.try(signal);
+    const { held, failure } = await session.try(signal, deadlineMs === 0 ? undefined : deadlineAt);
     // Written is written, also when the signal came meanwhile.
     if (held !== undefined && (failure === undefined || signal.aborted)) return { outcome: 'written', held };
     if (failure === undefined || signal.aborted) break;

@@ -1,5 +1,5 @@
 import type { AnswerFacts } from './answer-facts.ts';
-import type { CredentialsOutcome, ReportOutcome, TokenClient } from './token-client.ts';
+import type { CredentialsOutcome, ReportOutcome, RequestLimits, TokenClient } from './token-client.ts';
 import type { TokenFiles } from './token-files.ts';
 import { WriteTokenFileError } from './write-token-file.ts';
 
@@ -60,19 +60,22 @@ export class FetchSession {
     this.#anew = true;
   }
 
-  /** Never rejects. */
-  async try(signal: AbortSignal): Promise<TryResult> {
+  /**
+   * Never rejects.
+   * @param endsAt ms since the epoch: no request of this try lasts longer, whatever the time-out
+   */
+  async try(signal: AbortSignal, endsAt?: number): Promise<TryResult> {
     // An application may say while this try is under way that the file is no good: then the next one is whole.
     const anew = this.#anew;
     this.#anew = false;
-    const result = await this.#tryWith(anew, signal);
+    const result = await this.#tryWith(anew, { signal, endsAt });
     if (result.held === undefined && anew) this.#anew = true;
     return result;
   }
 
-  async #tryWith(anew: boolean, signal: AbortSignal): Promise<TryResult> {
+  async #tryWith(anew: boolean, limits: RequestLimits): Promise<TryResult> {
     try {
-      return await this.#ask(anew, signal);
+      return await this.#ask(anew, limits);
     } catch (error) {
       // A fault of ours. Its message may hold anything, so only its name is said.
       return { failure: failure(4, `unexpected: ${error instanceof Error ? error.name : 'unknown'}`) };
@@ -80,11 +83,11 @@ export class FetchSession {
   }
 
   /** Reports what there is to report, asks, writes what is new. A report that fails keeps nobody from asking. */
-  async #ask(anew: boolean, signal: AbortSignal): Promise<TryResult> {
-    const reportFailure = await this.#report(signal);
+  async #ask(anew: boolean, limits: RequestLimits): Promise<TryResult> {
+    const reportFailure = await this.#report(limits);
     const { client, files } = this.#options;
     const etag = !anew && (await files.areOurs()) ? this.#etag : '';
-    const outcome = await client.getCredentials(etag, signal);
+    const outcome = await client.getCredentials(etag, limits);
     switch (outcome.outcome) {
       case 'received': {
         const { file, tokenCount, facts } = outcome;
@@ -115,13 +118,13 @@ export class FetchSession {
     return reportFailure === undefined || isMoot ? { held } : { held, failure: reportFailure };
   }
 
-  async #report(signal: AbortSignal): Promise<Failure | undefined> {
+  async #report(limits: RequestLimits): Promise<Failure | undefined> {
     const { client, say } = this.#options;
     const pending = [...this.#unreported];
     while (pending[0] !== undefined) {
       const [sequenceNumber] = pending;
-      const outcome = await client.reportRejected(sequenceNumber, signal);
-      if (signal.aborted) return undefined;
+      const outcome = await client.reportRejected(sequenceNumber, limits);
+      if (limits.signal.aborted) return undefined;
       if (outcome.outcome === 'reported') {
         say(`token ${sequenceNumber} reported as refused by Hadoop`);
       } else if (outcome.outcome === 'unknown') {

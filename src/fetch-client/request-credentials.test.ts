@@ -164,6 +164,18 @@ describe('requestCredentials', () => {
       /^HTTP 503 a\?\[31mb\?: $/,
     ],
     [
+      'a problem that says back what it was sent',
+      answer(
+        503,
+        { 'Content-Type': 'application/problem+json' },
+        JSON.stringify({
+          code: 'x',
+          title: `Bearer ${'a'.repeat(39)}.${'b_-9'.repeat(10)}.${'c'.repeat(342)} d`,
+        }),
+      ),
+      /^HTTP 503 x: Bearer a{39}\.\[redacted\]\.\[redacted\] d$/,
+    ],
+    [
       'no JSON in a problem',
       answer(503, { 'Content-Type': 'application/problem+json' }, '<'),
       /503 unknown: $/,

@@ -3,6 +3,7 @@ import type { RequestListener } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { credentialsFile } from '../../test/fakes/credentials-file.ts';
 import { HttpServers } from '../../test/fakes/http-servers.ts';
+import { FakeClock } from '../../test/fakes/fake-clock.ts';
 import { Secret } from '../observability/secret.ts';
 import { systemClock } from '../time/clock.ts';
 import { CaFileError } from './read-ca-file.ts';
@@ -56,9 +57,26 @@ describe('getCredentials', () => {
   it('reads the service-account token anew for each try', async () => {
     tokens = ['a.b.1', 'a.b.2'];
     const client = await start(file);
-    await client.getCredentials('', signal);
-    await client.getCredentials('', signal);
+    await client.getCredentials('', { signal });
+    await client.getCredentials('', { signal });
     expect(seen).toEqual(['GET /v1/credentials Bearer a.b.1', 'GET /v1/credentials Bearer a.b.2']);
+  });
+
+  it.each([
+    ['the time-out when the end is later', 2000, 60_000, 2],
+    ['until the end when that is sooner', 60_000, 2000, 2],
+    ['a second at least', 60_000, -5000, 1],
+    ['the time-out when there is no end', 2000, undefined, 2],
+  ])('gives a request %s', async (_name, timeoutMs, leftMs, seconds) => {
+    const clock = new FakeClock();
+    const asked = Promise.withResolvers<void>();
+    const client = await start(() => asked.resolve(), { clock, timeoutMs });
+    const endsAt = leftMs === undefined ? undefined : clock.now() + leftMs;
+    const outcome = client.getCredentials('', { signal, endsAt });
+    await asked.promise;
+    await clock.advance(seconds * 1000);
+    const reason: unknown = expect.stringMatching(new RegExp(`^no answer from .* within ${seconds} s$`));
+    expect(await outcome).toMatchObject({ outcome: 'not-reached', reason });
   });
 
   it.each([
@@ -68,7 +86,7 @@ describe('getCredentials', () => {
   ])('after a %d looks whether the file has another token: %j', async (status, read, tokenReplaced) => {
     tokens = [...read];
     const client = await start(problem(status));
-    const outcome = await client.getCredentials('', signal);
+    const outcome = await client.getCredentials('', { signal });
     expect(outcome.outcome).toBe('refused');
     expect(outcome.tokenReplaced).toBe(tokenReplaced);
   });
@@ -82,7 +100,7 @@ describe('getCredentials', () => {
         return await Promise.resolve(new Secret('a.b.c'));
       },
     });
-    expect(await client.getCredentials('', signal)).toMatchObject({
+    expect(await client.getCredentials('', { signal })).toMatchObject({
       outcome: 'refused',
       tokenReplaced: false,
     });
@@ -97,8 +115,8 @@ describe('getCredentials', () => {
   ])('asks nobody without a %s that can be used', async (_name, more) => {
     const client = await start(file, more);
     const unusable = { outcome: 'unusable', reason: 'no token' };
-    expect(await client.getCredentials('', signal)).toEqual(unusable);
-    expect(await client.reportRejected('7', signal)).toEqual(unusable);
+    expect(await client.getCredentials('', { signal })).toEqual(unusable);
+    expect(await client.reportRejected('7', { signal })).toEqual(unusable);
     expect(seen).toEqual([]);
   });
 });
@@ -114,7 +132,7 @@ describe('reportRejected', () => {
         response.writeHead(204).end();
       })();
     });
-    expect(await client.reportRejected('-7', signal)).toEqual({ outcome: 'reported' });
+    expect(await client.reportRejected('-7', { signal })).toEqual({ outcome: 'reported' });
     expect([JSON.parse(body), type]).toEqual([{ sequenceNumber: -7 }, 'application/json']);
     expect(seen).toEqual(['POST /v1/credentials/rejected Bearer a.b.1']);
   });
@@ -130,11 +148,11 @@ describe('reportRejected', () => {
     ['302', 302, { outcome: 'not-reached' }],
   ])('takes a %s for what it is', async (_name, status, expected) => {
     const client = await start(problem(status));
-    expect(await client.reportRejected('7', signal)).toMatchObject(expected);
+    expect(await client.reportRejected('7', { signal })).toMatchObject(expected);
   });
 
   it('takes the 404 of a proxy for a server that takes no reports, too', async () => {
     const client = await start((_request, response) => response.writeHead(404).end());
-    expect(await client.reportRejected('7', signal)).toEqual({ outcome: 'unknown' });
+    expect(await client.reportRejected('7', { signal })).toEqual({ outcome: 'unknown' });
   });
 });

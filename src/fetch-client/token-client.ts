@@ -20,6 +20,15 @@ export interface Unusable {
 export type CredentialsOutcome = (CredentialsReply | Unusable) & { readonly tokenReplaced?: boolean };
 export type ReportOutcome = ReportReply | Unusable;
 
+export interface RequestLimits {
+  readonly signal: AbortSignal;
+  /** ms since the epoch; undefined: the time-out alone. */
+  readonly endsAt?: number | undefined;
+}
+
+/** For a request that begins just before its end: less would tell nothing. */
+const LEAST_TIMEOUT_MS = 1000;
+
 export interface TokenClientOptions {
   readonly url: URL;
   readonly selection: CredentialsSelection;
@@ -37,21 +46,23 @@ export class TokenClient {
     this.#options = options;
   }
 
-  async getCredentials(etag: string, signal: AbortSignal): Promise<CredentialsOutcome> {
-    const contact = await this.#contact(signal);
+  async getCredentials(etag: string, limits: RequestLimits): Promise<CredentialsOutcome> {
+    const contact = await this.#contact(limits);
     if ('outcome' in contact) return contact;
     const reply = await requestCredentials({ ...contact, ...this.#options.selection, etag });
     if (reply.outcome !== 'refused' || reply.status !== 401) return reply;
     return { ...reply, tokenReplaced: await this.#hasAnotherThan(contact.serviceAccountToken) };
   }
 
-  async reportRejected(sequenceNumber: string, signal: AbortSignal): Promise<ReportOutcome> {
-    const contact = await this.#contact(signal);
+  async reportRejected(sequenceNumber: string, limits: RequestLimits): Promise<ReportOutcome> {
+    const contact = await this.#contact(limits);
     return 'outcome' in contact ? contact : await reportRejected(contact, sequenceNumber);
   }
 
-  async #contact(signal: AbortSignal): Promise<Contact | Unusable> {
-    const { url, clock, timeoutMs, readServiceAccountToken, readCa } = this.#options;
+  async #contact({ signal, endsAt = Number.POSITIVE_INFINITY }: RequestLimits): Promise<Contact | Unusable> {
+    const { url, clock, readServiceAccountToken, readCa } = this.#options;
+    const leftMs = Math.max(LEAST_TIMEOUT_MS, endsAt - clock.now());
+    const timeoutMs = Math.min(this.#options.timeoutMs, leftMs);
     try {
       const ca = await readCa();
       const serviceAccountToken = await readServiceAccountToken();
