@@ -100,7 +100,14 @@ describe('kerbridge serve with TLS', () => {
     const serviceAccountTokenFile = join(world.folder, 'service-account-token');
     const output = join(world.folder, 'fetched.token');
     await writeFile(serviceAccountTokenFile, serviceAccountToken);
-    const fixed = ['--service-account-token-file', serviceAccountTokenFile, '--output', output];
+    const fixed = [
+      '--service-account-token-file',
+      serviceAccountTokenFile,
+      '--output',
+      output,
+      '--deadline',
+      '0',
+    ];
     return {
       output,
       done: run(process.execPath, [MAIN, 'fetch', '--url', url, ...fixed, ...more]),
