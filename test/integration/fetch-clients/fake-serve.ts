@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -33,7 +33,8 @@ export interface FakeServeOptions {
   readonly certificate?: keyof typeof CERTIFICATES;
   /** One a request; the last again and again. */
   readonly answers?: readonly Answer[];
-  readonly port?: number;
+  /** In the place of one that was stopped. */
+  readonly at?: { readonly host: string; readonly port: number };
   /** Before each answer, while the client waits. */
   readonly onRequest?: () => Promise<void>;
 }
@@ -44,6 +45,7 @@ export class FakeServe {
   /** How many answers were begun. */
   answered = 0;
   answers: Answer[];
+  readonly host: string;
   readonly port: number;
   readonly #server: Server & { closeAllConnections?: () => void };
   readonly #secure: boolean;
@@ -51,7 +53,7 @@ export class FakeServe {
 
   private constructor(server: Server, options: FakeServeOptions) {
     this.#server = server;
-    this.port = portOf(server);
+    ({ address: this.host, port: this.port } = server.address() as AddressInfo);
     this.#secure = options.certificate !== undefined;
     this.#onRequest = options.onRequest ?? (async () => undefined);
     this.answers = [...(options.answers ?? [])];
@@ -72,13 +74,14 @@ export class FakeServe {
             },
             listener,
           );
-    await listen(server, options.port);
+    const host = certificate === undefined ? anyLoopbackAddress() : '127.0.0.1';
+    await listen(server, options.at ?? { host, port: 0 });
     const fake = new FakeServe(server, options);
     return fake;
   }
 
   get url(): string {
-    return `${this.#secure ? 'https' : 'http'}://127.0.0.1:${this.port}`;
+    return `${this.#secure ? 'https' : 'http'}://${this.host}:${this.port}`;
   }
 
   /** Of the requests for the file. */
@@ -127,9 +130,9 @@ export async function startSilentServer(): Promise<{
       socket?.on('error', () => undefined);
     },
   );
-  await listen(server, undefined);
+  await listen(server, { host: '127.0.0.1', port: 0 });
   return {
-    url: `https://127.0.0.1:${portOf(server)}`,
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
     connected,
     stop: async () => {
       server.close();
@@ -137,13 +140,17 @@ export async function startSilentServer(): Promise<{
   };
 }
 
-async function listen(server: Server, port: number | undefined): Promise<void> {
-  server.listen(port ?? 0, '127.0.0.1');
-  await once(server, 'listening');
+/**
+ * Of 127.0.0.0/8: a client whose server was stopped must not come to that of another row, which got the same port. The
+ * certificates name 127.0.0.1 alone.
+ */
+function anyLoopbackAddress(): string {
+  return `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(1, 255)}`;
 }
 
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
+async function listen(server: Server, at: { readonly host: string; readonly port: number }): Promise<void> {
+  server.listen(at.port, at.host);
+  await once(server, 'listening');
 }
 
 // --- what there is to answer ------------------------------------------------------------------------------------------

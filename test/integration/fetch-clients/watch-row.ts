@@ -29,7 +29,11 @@ export async function expectWatch(client: Client, row: WatchRow): Promise<void> 
   const server = await world.serve(row.answers?.(world) ?? [credentials(world.new, LONG)]);
   await row.given?.(world, server);
   const process = await world.start(server.url, ['--watch', ...(row.args?.(world) ?? [])]);
-  await row.happens({ world, server, process });
+  try {
+    await row.happens({ world, server, process });
+  } catch (error) {
+    throw new Error(`what the client said:\n${process.output}`, { cause: error });
+  }
   process.kill('SIGTERM');
   await world.expectEnd(process, { exit: 0, file: 'new' });
   await world.expectClean();

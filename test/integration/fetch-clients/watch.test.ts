@@ -87,7 +87,7 @@ const ROWS: readonly WatchRow[] = [
       expect(await world.healthy()).toEqual({ exit: 0, output: '' });
       const newer = tokensFile();
       world.new = newer;
-      await world.serve([credentials(newer, LONG)], { port: server.port });
+      await world.serve([credentials(newer, LONG)], { at: server });
       await isNew(world);
       await world.statusIs('ok');
     },
@@ -313,7 +313,7 @@ const ROWS: readonly WatchRow[] = [
       expect(await world.read()).toEqual(world.old);
       await world.statusIs('waiting');
       expect(await world.healthy()).toEqual({ exit: 0, output: '' });
-      await world.serve([credentials(world.new, LONG)], { port: server.port });
+      await world.serve([credentials(world.new, LONG)], { at: server });
       await isNew(world);
     },
   },
