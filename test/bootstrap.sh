@@ -206,6 +206,14 @@ want_container_packages() {
   [ -x /usr/lib/podman/aardvark-dns ] || want aardvark-dns
 }
 
+# The shells that fetch-credentials.sh is for, its curl, and who looks at it.
+want_shells() {
+  has dash || want dash
+  has busybox || want busybox
+  has curl || want curl
+  has shellcheck || want shellcheck
+}
+
 has_control_plane() {
   for file in etcd kube-apiserver; do
     has "$file" || [ -x "${KUBEBUILDER_ASSETS:-/nonexistent}/$file" ] || return 1
@@ -255,6 +263,7 @@ fi
 if [ "$light" = no ]; then
   require_go
   want_stack_packages
+  want_shells
 fi
 if [ "$containers" = yes ]; then
   want_container_packages

@@ -8,7 +8,7 @@ const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../../..');
 /** Another checkout's client can be held against the same table. */
 const MAIN = process.env['KERBRIDGE_FETCH_MAIN'] ?? join(ROOT, 'src/main.ts');
-const SCRIPT = join(ROOT, 'deploy/fetch-credentials.sh');
+export const SCRIPT = join(ROOT, 'deploy/fetch-credentials.sh');
 const DEBIAN_PATH = '/usr/local/bin:/usr/bin:/bin';
 
 /** One of the two clients, on one of the shells. */
