@@ -198,8 +198,8 @@ want_stack_packages() {
 }
 
 want_container_packages() {
-  # podman without netavark knows no names of containers; aardvark-dns answers them.
-  for program in podman buildah runc podman-compose mmdebstrap; do
+  # podman without netavark knows no names of containers; aardvark-dns answers them. netavark calls iptables.
+  for program in podman buildah runc podman-compose mmdebstrap iptables; do
     has "$program" || want "$program"
   done
   [ -x /usr/lib/podman/netavark ] || want netavark

@@ -11,6 +11,8 @@ command=${1:-}
 case $command in
   namenode)
     until [ -f /secrets/ready ]; do sleep 1; done
+    # The hosts of hadoop.proxyuser.kerbridge.hosts are looked up once, when the NameNode starts.
+    until getent hosts kerbridge >/dev/null; do sleep 1; done
     if [ ! -d /data/name/current ]; then
       (java_of_hadoop org.apache.hadoop.hdfs.server.namenode.NameNode -format -nonInteractive)
     fi

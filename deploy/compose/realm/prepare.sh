@@ -58,6 +58,7 @@ say 'waiting for HDFS'
 retry 'no ticket from the KDC' kinit -k -t /secrets/hadoop/namenode.keytab hdfs/namenode 2>/dev/null
 url=http://namenode:9870/webhdfs/v1
 retry 'the NameNode does not answer' webhdfs "$url/?op=LISTSTATUS" 2>/dev/null
+webhdfs -X PUT "$url/user?op=MKDIRS&permission=755"
 for user in alice bob; do
   echo "hello from $user" > /tmp/hello.txt
   webhdfs -X PUT "$url/user/$user?op=MKDIRS&permission=700"
