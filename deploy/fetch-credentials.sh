@@ -614,8 +614,11 @@ explain_curl() {
     35) reason="no TLS with $host: $said" ;;
     51 | 60) reason="the certificate of $host is not trusted: $said; name its CA with --ca-file" ;;
     77)
-      outcome=unusable
-      reason="--ca-file $ca_file holds no certificate that can be used"
+      reason='this system has no certificates to trust; name the CA with --ca-file'
+      if [ -n "$ca_file" ]; then
+        outcome=unusable
+        reason="--ca-file $ca_file holds no certificate that can be used"
+      fi
       ;;
     63) reason="the answer of $host is larger than any credentials file" ;;
     127) reason='curl is not there any more' ;;

@@ -119,25 +119,26 @@ export class FakeServe {
 }
 
 /** Takes connections and says nothing, not even TLS. */
-export async function startSilentServer(): Promise<{
-  url: string;
-  stop: () => Promise<void>;
-  connected: Promise<void>;
-}> {
-  const server = createTcpServer();
-  const connected = once(server, 'connection').then(
-    ([socket]: { on: (name: string, f: () => void) => void }[]) => {
-      socket?.on('error', () => undefined);
-    },
-  );
-  await listen(server, { host: '127.0.0.1', port: 0 });
-  return {
-    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    connected,
-    stop: async () => {
-      server.close();
-    },
-  };
+export class SilentServer {
+  connections = 0;
+  readonly #server = createTcpServer((socket) => {
+    this.connections += 1;
+    socket.on('error', () => undefined);
+  });
+
+  static async start(): Promise<SilentServer> {
+    const silent = new SilentServer();
+    await listen(silent.#server, { host: '127.0.0.1', port: 0 });
+    return silent;
+  }
+
+  get url(): string {
+    return `https://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  stop(): void {
+    this.#server.close();
+  }
 }
 
 /**
@@ -204,3 +205,9 @@ export const halfThenEnd =
     });
     response.write(file.subarray(0, file.length / 2), () => response.destroy());
   };
+
+/** What was asked for, in an order of its own. */
+export const parametersOf = (asked: Asked | undefined): [string, string][] =>
+  [...new URL(asked?.url ?? '', 'http://localhost').searchParams].sort(([a, b], [c, d]) =>
+    `${a}=${b}` < `${c}=${d}` ? -1 : 1,
+  );

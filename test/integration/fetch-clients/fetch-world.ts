@@ -69,17 +69,22 @@ export class FetchWorld implements AsyncDisposable {
     url: string,
     args: readonly string[] = [],
     env: Record<string, string> = {},
+    wrapper: readonly string[] = [],
   ): Promise<ClientProcess> {
     const usual = [
       `--url=${url}`,
       `--output=${this.output}`,
       `--service-account-token-file=${this.tokenFile}`,
     ];
-    return await this.startBare([...usual, '--deadline=0', ...args], env);
+    return await this.startBare([...usual, '--deadline=0', ...args], env, wrapper);
   }
 
-  async startBare(args: readonly string[], env: Record<string, string> = {}): Promise<ClientProcess> {
-    const client = this.#client;
+  async startBare(
+    args: readonly string[],
+    env: Record<string, string> = {},
+    wrapper: readonly string[] = [],
+  ): Promise<ClientProcess> {
+    const client = { ...this.#client, command: [...wrapper, ...this.#client.command] };
     const process = await ClientProcess.start({ client, args, env, cwd: this.folder });
     this.#processes.push(process);
     return process;

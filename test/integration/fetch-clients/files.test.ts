@@ -18,7 +18,7 @@ const rowOfMode = (mode: string): FaultRow => ({
   args: (world) => [`--mode=${mode}`, `--copy=${copyOf(world)}`],
   exit: 0,
   file: 'new',
-  then: async (world) => {
+  after: async (world) => {
     expect(await modeOf(world.output)).toBe(mode.slice(1));
     expect(await modeOf(copyOf(world))).toBe(mode.slice(1));
   },
@@ -33,7 +33,7 @@ const OUTPUT_ROWS: readonly FaultRow[] = [
     },
     exit: 0,
     file: 'new',
-    then: async (world) => expect(await modeOf(world.output)).toBe('600'),
+    after: async (world) => expect(await modeOf(world.output)).toBe('600'),
   },
   ...['0640', '0660', '0400', '0440'].map(rowOfMode),
   {
@@ -51,7 +51,7 @@ const OUTPUT_ROWS: readonly FaultRow[] = [
     args: (world) => ['--group=4711', '--mode=0640', `--copy=${copyOf(world)}`],
     exit: 0,
     file: 'new',
-    then: async (world) => {
+    after: async (world) => {
       for (const path of [world.output, copyOf(world)]) {
         expect((await stat(path)).gid).toBe(4711);
         expect(await modeOf(path)).toBe('640');
@@ -70,7 +70,7 @@ const OUTPUT_ROWS: readonly FaultRow[] = [
     env: () => ({ KERBRIDGE_COPIES: 'ignored' }),
     exit: 0,
     file: 'new',
-    then: async (world) => {
+    after: async (world) => {
       expect(await world.read(join(world.folder, 'a copy'))).toEqual(world.new);
       expect(await world.read(join(world.folder, 'ignored'))).toBeUndefined();
     },
@@ -80,7 +80,7 @@ const OUTPUT_ROWS: readonly FaultRow[] = [
     env: (world) => ({ KERBRIDGE_COPIES: `${copyOf(world, 'b')}:${copyOf(world, 'c c')}` }),
     exit: 0,
     file: 'new',
-    then: async (world) => {
+    after: async (world) => {
       expect(await world.read(copyOf(world, 'b'))).toEqual(world.new);
       expect(await world.read(copyOf(world, 'c c'))).toEqual(world.new);
     },
@@ -94,7 +94,7 @@ const OUTPUT_ROWS: readonly FaultRow[] = [
     },
     exit: 0,
     file: 'new',
-    then: async (world) => {
+    after: async (world) => {
       expect((await lstat(world.output)).isFile()).toBe(true);
       expect(await readFile(elsewhere(world), 'utf8')).toBe('untouched');
     },
@@ -110,7 +110,7 @@ const OUTPUT_ROWS: readonly FaultRow[] = [
     args: (world) => [`--copy=${copyOf(world)}`],
     exit: 0,
     file: 'new',
-    then: async (world) => {
+    after: async (world) => {
       expect((await lstat(world.output)).isFile()).toBe(true);
       expect((await lstat(copyOf(world))).isFile()).toBe(true);
       expect(await readdir(elsewhere(world))).toEqual([]);
@@ -128,11 +128,13 @@ const OUTPUT_ROWS: readonly FaultRow[] = [
   {
     name: 'a folder',
     args: (world) => [`--output=${elsewhere(world)}`, MORE_TRIES],
-    given: async (world) => void (await mkdir(elsewhere(world))),
+    given: async (world) => {
+      await mkdir(elsewhere(world));
+    },
     exit: 5,
     file: 'old',
     says: /cannot write .*elsewhere: .*folder/,
-    then: async (world) => expect(await readdir(elsewhere(world))).toEqual([]),
+    after: async (world) => expect(await readdir(elsewhere(world))).toEqual([]),
   },
   {
     name: 'a FIFO',
@@ -141,7 +143,7 @@ const OUTPUT_ROWS: readonly FaultRow[] = [
     exit: 5,
     file: 'old',
     says: /FIFO/,
-    then: async (world) => expect((await lstat(elsewhere(world))).isFIFO()).toBe(true),
+    after: async (world) => expect((await lstat(elsewhere(world))).isFIFO()).toBe(true),
   },
   {
     name: 'a device',
@@ -149,7 +151,7 @@ const OUTPUT_ROWS: readonly FaultRow[] = [
     exit: 5,
     file: 'old',
     says: /device/,
-    then: async () => {
+    after: async () => {
       expect((await lstat('/dev/null')).isCharacterDevice()).toBe(true);
       expect((await readdir('/dev')).filter((name) => name.startsWith('.null'))).toEqual([]);
     },
@@ -179,7 +181,7 @@ const OUTPUT_ROWS: readonly FaultRow[] = [
     exit: 5,
     file: 'old',
     says: /read-only/,
-    then: async (world) => {
+    after: async (world) => {
       expect(await world.read(join(elsewhere(world), 'hadoop.token'))).toEqual(world.old);
       expect(await readdir(elsewhere(world))).toEqual(['hadoop.token']);
     },
@@ -195,7 +197,7 @@ const OUTPUT_ROWS: readonly FaultRow[] = [
     exit: 5,
     file: 'old',
     says: /volume is full/,
-    then: async (world) => {
+    after: async (world) => {
       expect(await world.read(join(elsewhere(world), 'hadoop.token'))).toEqual(world.old);
       expect((await readdir(elsewhere(world))).filter((name) => name.startsWith('.'))).toEqual([]);
     },
@@ -228,7 +230,7 @@ const rowOfTwoCopies = (
   exit: 5,
   file: 'old',
   says: /cannot write .*bad/,
-  then: async (world) => {
+  after: async (world) => {
     expect(await readFile(copyOf(world, 'good'), 'utf8')).toBe('what was there');
     expect((await readdir(world.volume)).sort()).toEqual(['bad', 'good', 'hadoop.token']);
   },
@@ -252,7 +254,7 @@ const COPY_ROWS: readonly FaultRow[] = [
     exit: 5,
     file: 'old',
     says: /cannot write .*elsewhere\/copy: .*full/,
-    then: async (world) => {
+    after: async (world) => {
       expect(await readFile(join(elsewhere(world), 'copy'), 'utf8')).toBe('what was there');
       expect((await readdir(elsewhere(world))).filter((name) => name.startsWith('.'))).toEqual([]);
     },
@@ -266,7 +268,7 @@ const COPY_ROWS: readonly FaultRow[] = [
     },
     exit: 5,
     file: 'old',
-    then: async (world) => {
+    after: async (world) => {
       expect(await readFile(copyOf(world, 'good'), 'utf8')).toBe('what was there');
       expect((await readdir(world.volume)).sort()).toEqual(['good', 'hadoop.token']);
     },

@@ -86,7 +86,7 @@ const REJECTED: readonly FaultRow[] = [
     answers: (world) => [answer(204, {}), answer(204, {}), credentials(world.new)],
     exit: 0,
     file: 'new',
-    then: (_world, { asked }) => {
+    after: (_world, { asked }) => {
       expect(asked.map(({ method, body }) => `${method} ${body}`)).toEqual([
         'POST {"sequenceNumber":4}',
         'POST {"sequenceNumber":2000000000}',
@@ -102,14 +102,14 @@ const REJECTED: readonly FaultRow[] = [
     answers: (world) => [answer(204, {}), credentials(world.new)],
     exit: 0,
     file: 'new',
-    then: (_world, { reports }) => expect(reports.map(({ body }) => body)).toEqual(['{"sequenceNumber":5}']),
+    after: (_world, { reports }) => expect(reports.map(({ body }) => body)).toEqual(['{"sequenceNumber":5}']),
   },
   {
     name: 'fetches when there is no file',
     given: async (world) => await rm(world.output),
     exit: 0,
     file: 'new',
-    then: (_world, { reports }) => expect(reports).toEqual([]),
+    after: (_world, { reports }) => expect(reports).toEqual([]),
   },
   {
     name: 'fetches when the server takes no reports',
@@ -129,7 +129,7 @@ const REJECTED: readonly FaultRow[] = [
     exit: 0,
     file: 'new',
     says: /could not be reported.*503.*next try in/,
-    then: (_world, { reports }) => expect(reports).toHaveLength(2),
+    after: (_world, { reports }) => expect(reports).toHaveLength(2),
   },
   {
     name: 'is refused when the fetch is',

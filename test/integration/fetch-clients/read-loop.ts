@@ -5,11 +5,11 @@ import { readFileSync } from 'node:fs';
 const [file = '', ...contents] = process.argv.slice(2);
 const allowed = contents.map((path) => readFileSync(path));
 const seen = { readings: 0, each: allowed.map(() => 0), faults: [] as string[] };
-let goesOn = true;
-process.on('SIGTERM', () => (goesOn = false));
+const end = new AbortController();
+process.on('SIGTERM', () => end.abort());
 process.stdout.write('reading\n');
 
-while (goesOn) {
+while (!end.signal.aborted) {
   // Signals are heard between rounds only.
   for (let round = 0; round < 200; round += 1) {
     seen.readings += 1;

@@ -9,7 +9,7 @@ import {
   type FakeServe,
   halfThenSilence,
   silence,
-  startSilentServer,
+  SilentServer,
 } from './fake-serve.ts';
 import { expectRow, type FaultRow } from './fault-row.ts';
 import { FetchWorld } from './fetch-world.ts';
@@ -35,19 +35,23 @@ const isAnswered = (server: FakeServe, times = 1) =>
     () => `${times} answers`,
   );
 
-const connections = new WeakMap<FetchWorld, Promise<void>>();
+const silentServers = new WeakMap<FetchWorld, SilentServer>();
 
 const STAGES: readonly Stage[] = [
   {
     at: 'while it connects',
     given: async (world) => {
-      const silent = await startSilentServer();
-      world.onCleanUp(silent.stop);
-      connections.set(world, silent.connected);
+      const silent = await SilentServer.start();
+      world.onCleanUp(async () => silent.stop());
+      silentServers.set(world, silent);
       return silent.url;
     },
     // A connection that was taken, and TLS that never begins.
-    reached: async (_process, world) => await connections.get(world),
+    reached: (_process, world) =>
+      until(
+        () => silentServers.get(world)?.connections === 1,
+        () => 'a connection',
+      ),
   },
   {
     at: 'while it waits for an answer',
