@@ -53,9 +53,13 @@ export class FetchWorld implements AsyncDisposable {
   async rotateToken(): Promise<string> {
     const part = (name: string) => `${name}${randomBytes(24).toString('base64url')}`;
     const token = [part('eyJhbGciOiJSUzI1NiIs'), part('eyJhdWQiOlsia2VyYnJp'), part('signature-')].join('.');
-    await writeFile(this.tokenFile, token);
-    this.#serviceAccountTokens.push(token);
+    await this.putToken(token);
     return token;
+  }
+
+  async putToken(serviceAccountToken: string): Promise<void> {
+    await writeFile(this.tokenFile, serviceAccountToken);
+    this.#serviceAccountTokens.push(serviceAccountToken);
   }
 
   async serve(answers: readonly Answer[], options: FakeServeOptions = {}): Promise<FakeServe> {
