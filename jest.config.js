@@ -16,5 +16,8 @@ export default {
     project('integration', ['<rootDir>/test/integration/**/*.test.ts'], {
       setupFilesAfterEnv: ['<rootDir>/test/integration/set-timeout.mjs'],
     }),
+    project('e2e', ['<rootDir>/test/e2e/**/*.test.ts'], {
+      setupFilesAfterEnv: ['<rootDir>/test/e2e/set-timeout.mjs'],
+    }),
   ],
 };

@@ -1,7 +1,8 @@
 // Runs the jest projects named on the command line, unit first, and sums up what jest itself wrote:
 //   node test/run-jest.ts unit integration [-- jest options]
-// The integration project gets a local stack of its own, taken down afterwards, unless KERBRIDGE_STACK_DIR
-// names one that is up already. Exit code 0 only if every test passed and at least one ran.
+// The projects integration and e2e get a local stack of their own, taken down afterwards, unless KERBRIDGE_STACK_DIR
+// names one that is up already; before e2e the images are built. Exit code 0 only if every test passed and at least one
+// ran.
 import { spawn } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -28,7 +29,8 @@ interface JestResult {
   }[];
 }
 
-const PROJECTS = ['unit', 'integration'];
+const PROJECTS = ['unit', 'integration', 'e2e'];
+const WITH_STACK = ['integration', 'e2e'];
 const root = join(import.meta.dirname, '..');
 const resultsDir = join(root, '.results');
 
@@ -44,8 +46,10 @@ await mkdir(resultsDir, { recursive: true });
 const results: JestResult[] = [];
 let broken = false;
 for (const project of projects) {
-  const { exitCode, result } =
-    project === 'integration' ? await withStack((env) => runJest(project, env)) : await runJest(project, {});
+  if (project === 'e2e') await buildImages();
+  const { exitCode, result } = WITH_STACK.includes(project)
+    ? await withStack((env) => runJest(project, env))
+    : await runJest(project, {});
   if (result !== undefined) results.push(result);
   // jest says 1 for a failed test; a missing file or another code is a runner that did not get through.
   if (result === undefined || (exitCode !== 0 && result.numFailedTests === 0)) broken = true;
@@ -63,9 +67,9 @@ async function runJest(project: string, env: Record<string, string>) {
       join(root, 'node_modules/jest/bin/jest.js'),
       '--selectProjects',
       project,
-      // Integration tests share the servers of one stack and break them on purpose. A test that fails may leave a
+      // These tests share the servers of one stack and break them on purpose. A test that fails may leave a
       // process or a socket open; the run must end all the same and say so.
-      ...(project === 'integration' ? ['--runInBand', '--forceExit'] : []),
+      ...(WITH_STACK.includes(project) ? ['--runInBand', '--forceExit'] : []),
       '--json',
       `--outputFile=${outputFile}`,
       ...jestOptions,
@@ -74,6 +78,13 @@ async function runJest(project: string, env: Record<string, string>) {
   );
   const text = await readFile(outputFile, 'utf8').catch(() => undefined);
   return { exitCode, result: text === undefined ? undefined : (JSON.parse(text) as JestResult) };
+}
+
+async function buildImages(): Promise<void> {
+  if ((await run(process.execPath, [join(import.meta.dirname, 'containers/cli.ts'), 'build'], {})) === 0)
+    return;
+  process.stderr.write('the images were not built: see above\n');
+  process.exit(1);
 }
 
 async function withStack<T>(work: (env: Record<string, string>) => Promise<T>): Promise<T> {
@@ -139,7 +150,7 @@ async function report(): Promise<boolean> {
   for (const suite of unloaded) lines.push(`  ${suite.name.replace(`${root}/`, '')}`, suite.message);
   const closing = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
   process.stdout.write(`${lines.join('\n')}\n\n${closing}\n`);
-  const name = projects.length === PROJECTS.length ? 'all' : projects.join('-');
+  const name = projects.join('-') === 'unit-integration' ? 'all' : projects.join('-');
   await writeFile(
     join(resultsDir, `summary-${name}.json`),
     JSON.stringify({ passed, failed, skipped, closing }),

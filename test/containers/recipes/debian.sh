@@ -1,0 +1,40 @@
+#!/bin/sh
+# The root file system of debian:bookworm-slim, made with mmdebstrap: debian.sh ARCHIVE.tar
+set -eu
+archive=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/apt.conf.d" "$work/sources.list.d"
+# As in the public image, so that `sed` on this file does the same here and there.
+cat > "$work/sources.list.d/debian.sources" <<'END'
+Types: deb
+URIs: http://deb.debian.org/debian
+Suites: bookworm bookworm-updates
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Types: deb
+URIs: http://deb.debian.org/debian-security
+Suites: bookworm-security
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+END
+# No archives of packages stay in a layer.
+cat > "$work/apt.conf.d/docker-clean" <<'END'
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"; };
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+Acquire::Languages "none";
+END
+set -- --variant=minbase --include=usr-is-merged --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --components=main
+for folder in doc man info locale lintian groff linda; do
+  set -- "$@" "--dpkgopt=path-exclude=/usr/share/$folder/*"
+done
+# shellcheck disable=SC2016 # the shell of mmdebstrap expands it
+mmdebstrap "$@" --dpkgopt='path-include=/usr/share/doc/*/copyright' --aptopt='Acquire::Languages "none"' \
+  --customize-hook='rm -f "$1/etc/apt/sources.list"' \
+  --customize-hook="copy-in $work/sources.list.d $work/apt.conf.d /etc/apt" \
+  bookworm "$archive" \
+  'deb http://deb.debian.org/debian bookworm main' \
+  'deb http://deb.debian.org/debian bookworm-updates main' \
+  'deb http://deb.debian.org/debian-security bookworm-security main'

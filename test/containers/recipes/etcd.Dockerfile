@@ -1,0 +1,3 @@
+# etcd of the local stack.
+FROM docker.io/library/debian:bookworm-slim
+COPY --chmod=755 server /usr/local/bin/etcd
