@@ -21,7 +21,8 @@ function start(options: Partial<AuditStreamOptions> = {}) {
   });
   const counts = async () => {
     const { values } = await metrics.auditLines.get();
-    return Object.fromEntries(values.map(({ labels, value }) => [labels.outcome, value]));
+    const happened = values.filter(({ value }) => value > 0);
+    return Object.fromEntries(happened.map(({ labels, value }) => [labels.outcome, value]));
   };
   return { destination, clock, stream, counts };
 }
@@ -50,6 +51,19 @@ const idsIn = (text: string): unknown[] =>
     .map((line) => (JSON.parse(line) as { requestId: unknown }).requestId);
 
 describe('what cannot be written', () => {
+  it('has a series for each outcome before anything happened, so that an increase of it is seen', async () => {
+    const metrics = createMetrics({ version: '0', processMetrics: false });
+    createAuditStream({
+      destination: new FakeAuditDestination(),
+      clock: new FakeClock(),
+      replica: 'r',
+      metrics,
+    });
+    const { values } = await metrics.auditLines.get();
+    const series = values.map(({ labels, value }) => `${labels.outcome} ${value}`).toSorted();
+    expect(series).toEqual(['buffer-full 0', 'closed 0', 'failed 0', 'timed-out 0', 'written 0']);
+  });
+
   it.each([['ENOSPC'], ['EIO'], ['EPIPE']])('rejects with %s and nothing of the error', async (code) => {
     const { stream, destination, counts } = start();
     destination.steps.push(code);

@@ -31,7 +31,8 @@ export interface AuditStreamOptions {
   readonly writeTimeoutMs?: number;
 }
 
-export type AuditFailure = 'buffer-full' | 'timed-out' | 'failed' | 'closed';
+const FAILURES = ['buffer-full', 'timed-out', 'failed', 'closed'] as const;
+export type AuditFailure = (typeof FAILURES)[number];
 
 /** The line may not be there. What it speaks of must not happen. */
 export class AuditUnavailableError extends Error {
@@ -52,6 +53,8 @@ const ROOM_CHECK_MS = 20;
 const END_OF_LINE = Buffer.from('\n');
 
 export function createAuditStream(options: AuditStreamOptions): AuditStream {
+  // From the start, or an alert on an increase would not see the first of them.
+  for (const outcome of ['written', ...FAILURES]) options.metrics.auditLines.inc({ outcome }, 0);
   return new QueuedAuditStream(options);
 }
 

@@ -21,6 +21,9 @@ export interface DeployCopy extends AsyncDisposable {
   path(...names: readonly string[]): string;
 }
 
+/** Where the person of these tests says that the image is. */
+export const IMAGE_NAME = 'registry.example.com/team/kerbridge';
+
 /** The files that a person brings; docs and the overlay's README name them. */
 export const BROUGHT = [
   'core-site.xml',
@@ -47,6 +50,9 @@ export async function copyDeploy(stack: Stack): Promise<DeployCopy> {
   // The stack's HDFS speaks plain HTTP: the edit that the comment in that file is about.
   await edit(join(overlay, 'kerbridge.yaml'), (text) =>
     text.replace('# allowPlainHttp: true', 'allowPlainHttp: true'),
+  );
+  await edit(join(overlay, 'kustomization.yaml'), (text) =>
+    text.replace('newName: kerbridge', `newName: ${IMAGE_NAME}`),
   );
   const withPrometheus = join(root, 'overlays/with-prometheus');
   await mkdir(withPrometheus);

@@ -16,7 +16,7 @@ import { kubeconfigFor, LEAST_RULES, loadConfig, TestNamespace } from '../kubern
 import { kerbridge } from '../operators/kerbridge-process.ts';
 import { startServe } from '../serve-process.ts';
 import type { ServeProcess } from '../serve-process.ts';
-import { copyDeploy, DEPLOY, edit, oneOf, parseManifests } from './deploy-copy.ts';
+import { copyDeploy, DEPLOY, edit, oneOf, parseManifests, IMAGE_NAME } from './deploy-copy.ts';
 import type { DeployCopy, Manifest } from './deploy-copy.ts';
 import { openKubectl, removeNamespace } from './kubectl.ts';
 import type { Kubectl } from './kubectl.ts';
@@ -245,6 +245,7 @@ describe('the quick start', () => {
     const { args, ...container } = check.containers[0];
     const { args: serveArguments, ...serveContainer } = serving.containers[0];
     for (const key of ['image', 'securityContext']) expect(container[key]).toEqual(serveContainer[key]);
+    expect(container['image']).toBe(`${IMAGE_NAME}:0.1.0`);
     const config = serveArguments.filter((arg) => arg.startsWith('--config='));
     expect(config).toHaveLength(1);
     expect(args).toEqual(expect.arrayContaining(config));

@@ -73,6 +73,8 @@ const TROUBLE: Readonly<Record<string, Series>> = {
   KerbridgeNamespaceLimited: { 'kerbridge_requests_limited_total{pod="a",limit="namespace"}': rising(1) },
   KerbridgeManyRefused: {
     'kerbridge_authentications_total{pod="a",outcome="refused",reason="expired"}': rising(70),
+    // Nobody was refused here yet, so there is no such series.
+    'kerbridge_identifications_total{pod="a",outcome="refused",reason="denied"}': '_x120',
   },
   KerbridgeLogLinesDropped: { 'kerbridge_log_lines_dropped_total{pod="a"}': rising(1) },
 };
