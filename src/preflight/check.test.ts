@@ -150,6 +150,44 @@ describe('CheckRun', () => {
     expect(await found).toEqual([finding('a', 'failed', 'too slow, and undone')]);
   });
 
+  const slowToUndo = (clock: FakeClock, undoMs: number): Check => ({
+    ...check('a', 'ok'),
+    graceMs: 25_000,
+    mayLeave: { detail: 'something may be left', fix: 'wait' },
+    run: async (signal) => {
+      await clock.sleep(60_000, signal).catch(() => undefined);
+      await clock.sleep(undoMs);
+      return [finding('a', 'warning', 'undone')];
+    },
+  });
+
+  it.each([
+    ['its time is up', undefined],
+    ['the run is ended', new AbortController()],
+  ])('gives a check the grace that it asks for when %s, and reports what it found', async (_, asked) => {
+    const { run, clock } = newRun(asked?.signal);
+    const found = collect(run.run([slowToUndo(clock, 24_999)]));
+    await settle();
+    asked?.abort(new Error('SIGINT'));
+    await clock.advance(26_000);
+    expect(await found).toEqual([finding('a', 'warning', 'undone')]);
+  });
+
+  it.each([
+    ['its time was up', 'no end within 1 s', undefined],
+    ['the run was ended', 'the run was ended', new AbortController()],
+  ])('says what may be left when %s and the grace is over too', async (_, why, asked) => {
+    const { run, clock } = newRun(asked?.signal);
+    const found = collect(run.run([slowToUndo(clock, 25_001)]));
+    await settle();
+    asked?.abort(new Error('SIGINT'));
+    await clock.advance(26_000);
+    expect(await found).toEqual([
+      { ...finding('a', 'failed', `${why}; something may be left`), fix: 'wait' },
+    ]);
+    await clock.advance(1_000);
+  });
+
   it('shows nothing of an unforeseen error but its name and code', async () => {
     const { run } = newRun();
     const error = Object.assign(new TypeError('Authorization: Negotiate YIIC'), { code: 'EODD' });

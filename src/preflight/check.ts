@@ -15,8 +15,12 @@ export interface Check {
   readonly timeoutMs?: number;
   /** What to do when it does not end in time. */
   readonly timeoutFix?: string;
+  /** In place of {@link CHECK_GRACE_MS}. */
+  readonly graceMs?: number;
+  /** What it may leave behind when it does not end within that either, and what to do then. */
+  readonly mayLeave?: { readonly detail: string; readonly fix: string };
   /**
-   * What it found. The signal is aborted when its time is up; what it still finds out within a few seconds after that
+   * What it found. The signal is aborted when its time is up; what it still finds out within its grace after that
    * counts (that a token is cancelled, for example). Errors that it foresees are findings, not rejections.
    */
   run(signal: AbortSignal): Promise<readonly Finding[]>;
@@ -107,8 +111,14 @@ export class CheckRun {
     } catch (error) {
       if (error !== late && signal?.aborted !== true) throw error;
       const onTimeout = (): Error => late;
-      return await withDeadline({ clock, timeoutMs: CHECK_GRACE_MS, onTimeout }, () => running).catch(() =>
-        signal?.aborted === true ? [skippedFor(check, ENDED)] : [failure(check, late)],
+      const graceMs = check.graceMs ?? CHECK_GRACE_MS;
+      return await withDeadline({ clock, timeoutMs: graceMs, onTimeout }, () => running).catch(
+        (graceError: unknown) => {
+          const why = signal?.aborted === true ? ENDED : late.message;
+          if (graceError === late && check.mayLeave !== undefined)
+            return [leftBehind(check, why, check.mayLeave)];
+          return signal?.aborted === true ? [skippedFor(check, ENDED)] : [failure(check, late)];
+        },
       );
     }
   }
@@ -122,6 +132,13 @@ const skippedFor = ({ id, title }: Check, detail: string): Finding => ({
   outcome: 'skipped',
   detail,
 });
+
+/** Also when the run was ended: that nothing was looked at would be only half of it. */
+const leftBehind = (
+  { id, title }: Check,
+  why: string,
+  { detail, fix }: { readonly detail: string; readonly fix: string },
+): Finding => ({ id, title, outcome: 'failed', detail: `${why}; ${detail}`, fix });
 
 function whyBlocked(check: Check, findings: readonly Finding[]): string | undefined {
   const failed = findings.find(({ outcome }) => outcome === 'failed');

@@ -8,7 +8,12 @@ import type { Finding } from '../../preflight/finding.ts';
 import { checkName } from '../../preflight/hadoop/check-names.ts';
 import { checkSpnego } from '../../preflight/hadoop/check-spnego.ts';
 import { checkState } from '../../preflight/hadoop/check-state.ts';
-import { checkToken, tokenSubjects } from '../../preflight/hadoop/check-token.ts';
+import {
+  checkToken,
+  tokenGraceMs,
+  tokenMayBeLeft,
+  tokenSubjects,
+} from '../../preflight/hadoop/check-token.ts';
 import { judgeWeb, type NameNodeTarget, probeWeb, type WebProbe } from '../../preflight/hadoop/check-web.ts';
 import { checkSpn } from '../../preflight/kerberos/check-login.ts';
 import { skipped } from '../../preflight/say.ts';
@@ -169,6 +174,8 @@ function tokenCheck(nameservice: DerivedNameservice, options: NameserviceOptions
     needs: user === undefined ? [] : ['user', `active:${where}`],
     // Issued, renewed, cancelled.
     timeoutMs: callLimits(limits).flightTimeoutMs + 2 * limits.hadoopCallTimeoutMs,
+    graceMs: tokenGraceMs(limits.hadoopCallTimeoutMs),
+    ...(user === undefined ? {} : { mayLeave: tokenMayBeLeft(user) }),
     run: async (signal) => {
       if (user === undefined) {
         const detail =

@@ -3,7 +3,9 @@ import { FakeClock, settle } from '../../../test/fakes/fake-clock.ts';
 import { FakeTokenService, type FakeTokenServiceOptions } from '../../../test/fakes/fake-token-service.ts';
 import { TokenServiceError } from '../../delegation-tokens/token-service.ts';
 import { proxyUserFix } from '../../hadoop/proxy-user-fix.ts';
-import { checkToken } from './check-token.ts';
+import { type Check, CheckRun, CheckTimeoutError } from '../check.ts';
+import type { Finding } from '../finding.ts';
+import { checkToken, tokenGraceMs, tokenMayBeLeft } from './check-token.ts';
 
 let clock: FakeClock;
 let service: FakeTokenService;
@@ -117,7 +119,7 @@ describe('checkToken', () => {
     const over = new AbortController();
     const issue = service.issue.bind(service);
     service.issue = async (request) => {
-      over.abort(new Error('time'));
+      over.abort(new CheckTimeoutError(1000));
       return issue(request);
     };
     expect(short(await check({}, over.signal))).toEqual(['renewal:main/ns failed', 'cancel:main/ns ok']);
@@ -127,11 +129,93 @@ describe('checkToken', () => {
   it('cancels when its time is up while the token is renewed', async () => {
     const over = new AbortController();
     service.renew = async () => {
-      over.abort(new Error('time'));
+      over.abort(new CheckTimeoutError(1000));
       throw over.signal.reason;
     };
     expect(short(await check({}, over.signal))).toEqual(['renewal:main/ns failed', 'cancel:main/ns ok']);
     expect(service.liveTokens).toEqual([]);
+  });
+
+  it('says so when the run was ended, and cancels', async () => {
+    const over = new AbortController();
+    const issue = service.issue.bind(service);
+    service.issue = async (request) => {
+      over.abort(new Error('asked to end'));
+      return issue(request);
+    };
+    expect(await check({}, over.signal)).toMatchObject([
+      { id: 'renewal:main/ns', outcome: 'skipped', detail: 'the run was ended' },
+      { id: 'cancel:main/ns', outcome: 'ok' },
+    ]);
+    expect(service.liveTokens).toEqual([]);
+  });
+
+  describe('with a NameNode that is slow to answer', () => {
+    const CALL_TIMEOUT_MS = 20_000;
+
+    /** As `kerbridge check` runs it. */
+    const runSlowly = (asked?: AbortController) => {
+      const tokenCheck: Check = {
+        id: 'token',
+        title: 'A token of alice',
+        graceMs: tokenGraceMs(CALL_TIMEOUT_MS),
+        mayLeave: tokenMayBeLeft('alice'),
+        run: (signal) => check({}, signal),
+      };
+      const run = new CheckRun({
+        clock,
+        timeoutMs: 1000,
+        ...(asked === undefined ? {} : { signal: asked.signal }),
+      });
+      return (async () => {
+        const found: Finding[] = [];
+        for await (const finding of run.run([tokenCheck])) found.push(finding);
+        return found;
+      })();
+    };
+
+    it.each([
+      ['the time is up', 'failed', undefined],
+      ['the run is ended', 'skipped', new AbortController()],
+    ])('cancels a token that comes late, and says so, when %s', async (_, outcome, asked) => {
+      const issue = service.issue.bind(service);
+      service.issue = async (request) => {
+        await clock.sleep(7_000);
+        return issue(request);
+      };
+      const cancel = service.cancel.bind(service);
+      service.cancel = async (token) => {
+        await clock.sleep(3_000);
+        return cancel(token);
+      };
+      const found = runSlowly(asked);
+      await settle();
+      asked?.abort(new Error('asked to end'));
+      await clock.advance(CALL_TIMEOUT_MS);
+      expect(short(await found)).toEqual([`renewal:main/ns ${outcome}`, 'cancel:main/ns ok']);
+      expect(service.liveTokens).toEqual([]);
+    });
+
+    it.each([
+      ['the time is up', undefined],
+      ['the run is ended', new AbortController()],
+    ])('says that a token may be left when no answer comes and %s', async (_, asked) => {
+      service.hang('issue');
+      const found = runSlowly(asked);
+      await settle();
+      asked?.abort(new Error('asked to end'));
+      await clock.advance(1000 + tokenGraceMs(CALL_TIMEOUT_MS));
+      expect(await found).toMatchObject([
+        {
+          id: 'token',
+          outcome: 'failed',
+          detail: expect.stringContaining('a token of alice that was asked for may have been issued'),
+          fix: expect.stringContaining('renew interval'),
+        },
+      ]);
+      service.resume();
+      await settle();
+    });
   });
 
   it.each([

@@ -6,6 +6,7 @@ import {
 } from '../../delegation-tokens/token-service.ts';
 import { verifyIssuedToken } from '../../delegation-tokens/verify-issued-token.ts';
 import type { Clock } from '../../time/clock.ts';
+import { CheckTimeoutError } from '../check.ts';
 import type { Finding } from '../finding.ts';
 import { failed, ok, skipped, type Subject, warning } from '../say.ts';
 import { judgeLifetimes } from './judge-lifetimes.ts';
@@ -25,6 +26,17 @@ export interface TokenCheckOptions {
 }
 
 const DEFAULT_CANCEL_TIMEOUT_MS = 4_000;
+const GRACE_MARGIN_MS = 2_000;
+
+/** When its time is up: for the reply to a call just made, which may hold a token, and then for the cancelling. */
+export const tokenGraceMs = (hadoopCallTimeoutMs: number): number =>
+  hadoopCallTimeoutMs + DEFAULT_CANCEL_TIMEOUT_MS + GRACE_MARGIN_MS;
+
+/** What there is to say when not even that was enough. */
+export const tokenMayBeLeft = (user: string) => ({
+  detail: `a token of ${user} that was asked for may have been issued and not cancelled`,
+  fix: 'Nobody has that token, and it ends by itself at the end of the renew interval (dfs.namenode.delegation.token.renew-interval); see why the NameNode is that slow, then check again',
+});
 
 interface Subjects {
   readonly proxyUser: Subject;
@@ -70,12 +82,17 @@ export async function checkToken(
     const cancelled = await cancel(token, subjects.cancel, options);
     // Our time is up: that the token is gone is still told.
     if (signal.aborted) {
-      const fix = 'See why the NameNode is that slow, or give it longer with --timeout';
-      return [failed(subjects.renewal, 'no end in time', fix), cancelled];
+      return [unfinished(subjects.renewal, signal.reason), cancelled];
     }
     throw error;
   }
   return [...findings, await cancel(token, subjects.cancel, options)];
+}
+
+function unfinished(subject: Subject, reason: unknown): Finding {
+  if (!(reason instanceof CheckTimeoutError)) return skipped(subject, 'the run was ended');
+  const fix = 'See why the NameNode is that slow, or give it longer with --timeout';
+  return failed(subject, 'no end in time', fix);
 }
 
 function notIssued(subject: Subject, error: unknown, { proxyUser, user }: TokenCheckOptions): Finding {
