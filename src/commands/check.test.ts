@@ -4,7 +4,8 @@ import { createProgram, runProgram } from './run-program.ts';
 
 async function check(...args: readonly string[]) {
   const seen = { out: '', error: '', codes: [] as number[] };
-  const command = checkCommand({
+  const command = checkCommand(() => ({
+    closed: new AbortController().signal,
     out: (text) => {
       seen.out += text;
     },
@@ -12,7 +13,7 @@ async function check(...args: readonly string[]) {
       seen.error += text;
     },
     exitWith: (code) => seen.codes.push(code),
-  });
+  }));
   await command.parseAsync(args, { from: 'user' });
   return seen;
 }

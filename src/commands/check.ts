@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { type CheckTerminal, openCheckTerminal } from './check/check-terminal.ts';
 import type { CheckOptions } from './check/run-check.ts';
-import { processTerminal, type Terminal } from './terminal.ts';
 
 /** `kerbridge check`: would `kerbridge serve` work like this, and if not, what is to be done? */
-export function checkCommand(terminal: Terminal = processTerminal): Command {
+export function checkCommand(openTerminal: () => CheckTerminal = openCheckTerminal): Command {
   const command = new Command('check')
     .description(
       'check files, Kerberos, Hadoop and Kubernetes from end to end, and say how to mend what is wrong',
@@ -31,6 +31,7 @@ export function checkCommand(terminal: Terminal = processTerminal): Command {
       }
       // Loaded only here: `kerbridge fetch` runs in every pod and needs none of it.
       const { runCheck } = await import('./check/run-check.ts');
+      const terminal = openTerminal();
       terminal.exitWith(await runCheck(options, terminal, process.env));
     });
   return command;

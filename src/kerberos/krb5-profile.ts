@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { errorCode } from '../observability/error-code.ts';
 
@@ -47,6 +47,11 @@ class ProfileReader {
     }
     let text: string;
     try {
+      // A read of a FIFO would never end.
+      if (!(await stat(file)).isFile()) {
+        this.problems.push(`${file} is no regular file`);
+        return;
+      }
       text = await readFile(file, 'utf8');
     } catch (error) {
       this.problems.push(`cannot read ${file} (${errorCode(error)})`);

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { ConfigError } from '../../config/config-problem.ts';
 import { errorCode } from '../../observability/error-code.ts';
 import type { Clock } from '../../time/clock.ts';
@@ -24,6 +24,7 @@ export const TLS_FILES: Subject = { id: 'tls-files', title: 'Certificate and key
 
 const READ_FIX =
   'Let the user this process runs as read it (a Secret volume: fsGroup and defaultMode: 0440), or correct listen.tls';
+const NO_FILE_FIX = 'Name a file in PEM in listen.tls: serve reads it more than once';
 const PAIR_FIX = 'Put a certificate and its key there, in PEM, that were made together';
 
 /** What `serve` would show, without a server. */
@@ -34,6 +35,11 @@ export async function checkTlsFiles(options: TlsFilesOptions): Promise<readonly 
   const unreadable: Finding[] = [];
   for (const path of [certFile, keyFile]) {
     try {
+      // A read of a FIFO would never end.
+      if (options.read === undefined && !(await stat(path)).isFile()) {
+        unreadable.push(failed(TLS_FILES, `${path} is no regular file`, NO_FILE_FIX));
+        continue;
+      }
       texts.push(await read(path));
     } catch (error) {
       unreadable.push(failed(TLS_FILES, `cannot read ${path}: ${errorCode(error)}`, READ_FIX));
