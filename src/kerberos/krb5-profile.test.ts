@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -112,6 +113,12 @@ describe('readKrb5Profile', () => {
   ])('says what is wrong with a file that %s', async (_, text, problem) => {
     const { problems } = await readKrb5Profile(await write('bad', text(folder)));
     expect(problems[0]).toMatch(problem);
+  });
+
+  it('does not wait for what a FIFO may say', async () => {
+    execFileSync('mkfifo', [`${folder}/fifo`]);
+    const { problems } = await readKrb5Profile(`${folder}/fifo`);
+    expect(problems).toEqual([`cannot read ${folder}/fifo (not a regular file)`]);
   });
 
   it('goes on with the other one of two files', async () => {

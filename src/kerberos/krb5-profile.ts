@@ -49,7 +49,7 @@ class ProfileReader {
     try {
       // A read of a FIFO would never end.
       if (!(await stat(file)).isFile()) {
-        this.problems.push(`${file} is no regular file`);
+        this.problems.push(`cannot read ${file} (not a regular file)`);
         return;
       }
       text = await readFile(file, 'utf8');

@@ -37,7 +37,7 @@ export async function checkTlsFiles(options: TlsFilesOptions): Promise<readonly 
     try {
       // A read of a FIFO would never end.
       if (options.read === undefined && !(await stat(path)).isFile()) {
-        unreadable.push(failed(TLS_FILES, `${path} is no regular file`, NO_FILE_FIX));
+        unreadable.push(failed(TLS_FILES, `cannot read ${path}: not a regular file`, NO_FILE_FIX));
         continue;
       }
       texts.push(await read(path));
