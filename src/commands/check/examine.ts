@@ -6,9 +6,9 @@ import type { Finding } from '../../preflight/finding.ts';
 import type { ResolveSrv } from '../../preflight/kerberos/find-kdcs.ts';
 import type { Clock } from '../../time/clock.ts';
 import { auditFileCheck, identityFileChecks } from './file-checks.ts';
-import { type ClusterFiles, clusterFiles } from './cluster-files.ts';
+import { clusterFiles } from './cluster-files.ts';
 import { checkNetwork } from './cluster-network.ts';
-import { judgeUser } from './judge-user.ts';
+import { userCheck } from './judge-user.ts';
 import { kubernetesChecks } from './kubernetes-checks.ts';
 import { tlsChecks } from './tls-checks.ts';
 import { configurationSubject, loadConfiguration, type LoadedConfiguration } from './load-configuration.ts';
@@ -73,21 +73,8 @@ export async function* examine(options: ExamineOptions): AsyncGenerator<Finding,
     else for await (const _ of findings);
   }
   if (user !== undefined) {
-    const judged = { ...options, user };
     yield* run.run([
-      {
-        id: 'user',
-        title: 'The user of --user',
-        run: () =>
-          Promise.resolve([
-            judgeUser({
-              user: judged.user,
-              identity: sections.identity,
-              ...namesOf(all),
-              deniedByRules: identity?.denyUsers ?? (() => undefined),
-            }),
-          ]),
-      },
+      userCheck({ user, identity: sections.identity, identityFiles: identity, clusters: all }),
     ]);
   }
   for (const files of ours) yield* checkNetwork({ ...options, files, limits });
@@ -98,14 +85,4 @@ export async function* examine(options: ExamineOptions): AsyncGenerator<Finding,
     kubernetes.close();
   }
   yield* run.run(tlsChecks({ ...options, sections }));
-}
-
-function namesOf(all: readonly ClusterFiles[]) {
-  const parts = all.flatMap((files) => files.parts() ?? []);
-  return {
-    ownShortNames: parts
-      .flatMap(({ shortName, renewer }) => [shortName ?? '', renewer ?? ''])
-      .filter((name) => name.trim() !== ''),
-    serviceUsers: parts.flatMap(({ serviceUsers }) => serviceUsers),
-  };
 }
