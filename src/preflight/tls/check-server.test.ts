@@ -66,6 +66,7 @@ describe('checkReady', () => {
     );
   const report = (blocking: boolean): string =>
     JSON.stringify({
+      status: blocking ? 'not-ready' : 'ready',
       dependencies: [
         { name: 'audit', blocking: false },
         { name: 'kubernetes', blocking },
@@ -76,8 +77,10 @@ describe('checkReady', () => {
     [200, report(false), 'ok', 'ready'],
     [503, report(true), 'failed', 'not ready: kubernetes'],
     [503, report(false), 'failed', 'not ready: it is shutting down'],
-    [503, '<html>', 'skipped', 'something else answers there (503)'],
-    [404, '[]', 'skipped', 'something else answers there (404)'],
+    [200, 'hello', 'warning', 'something else answers there (200)'],
+    [200, '{"status":"ready"}', 'warning', 'something else answers there (200)'],
+    [503, '<html>', 'warning', 'something else answers there (503)'],
+    [404, '[]', 'warning', 'something else answers there (404)'],
   ])('%i %s: %s', async (status, body, outcome, detail) => {
     expect(await check(status, body)).toMatchObject([{ outcome, detail }]);
   });

@@ -100,14 +100,19 @@ export async function checkReady(
   } catch (error) {
     return [skipped(subject, `the admin port is not reached from here (${errorCode(error)})`)];
   }
-  if (seen.status === 200) return [ok(subject, 'ready')];
   const blocking = blockingOf(seen.body);
-  if (blocking === undefined) return [skipped(subject, `something else answers there (${seen.status})`)];
+  if (blocking === undefined) {
+    const fix =
+      'See what listens there: admin.port of the configuration, on the host of --url, is the place of serve';
+    return [warning(subject, `something else answers there (${seen.status})`, fix)];
+  }
+  if (seen.status === 200) return [ok(subject, 'ready')];
   const fix = 'See the log of serve for each of them, and the other findings here';
   return [failed(subject, `not ready: ${blocking.join(', ') || 'it is shutting down'}`, fix)];
 }
 
 const readinessReport = z.object({
+  status: z.string(),
   dependencies: z.array(z.object({ name: z.string(), blocking: z.boolean() })),
 });
 
