@@ -41,7 +41,7 @@ export function tlsChecks({ sections, url, caFile, clock }: TlsCheckOptions): re
   };
   const files: Check = {
     ...TLS_FILES,
-    needs: [caCheck.id],
+    // Without --ca-file, or with a bad one, all that does not depend on it is looked at.
     run: async () => {
       if (listen?.tls === undefined) {
         return [
