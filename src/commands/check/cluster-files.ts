@@ -1,4 +1,3 @@
-import type { ConfigProblem } from '../../config/config-problem.ts';
 import type { ClusterConfig } from '../../config/serve-config.ts';
 import type { LookupAddresses } from '../../hadoop/conf-dir/token-service-names.ts';
 import { keytabFile } from '../../kerberos/keytab-file.ts';
@@ -9,7 +8,7 @@ import type { Finding } from '../../preflight/finding.ts';
 import { checkKeytab } from '../../preflight/kerberos/check-keytab.ts';
 import { checkKrb5Conf, krb5ConfSubject } from '../../preflight/kerberos/check-krb5-conf.ts';
 import { failed, ok, skipped, warning } from '../../preflight/say.ts';
-import { type ClusterParts, deriveParts } from '../serve/derive-cluster.ts';
+import { type ClusterParts, deriveParts, readCa } from '../serve/derive-cluster.ts';
 import { splitFix } from './split-fix.ts';
 
 export type FullPrincipal = Principal & { readonly realm: string };
@@ -50,8 +49,7 @@ export function clusterFiles(config: ClusterConfig, index: number, lookup: Looku
   const ca: Check = {
     id: `hadoop-ca:${name}`,
     title: `CA of Hadoop's servers ${config.tlsCaFile ?? ''}`.trim(),
-    needs: [],
-    run: () => Promise.resolve(judgeCa(ca, config, parts, path)),
+    run: () => judgeCa(ca, config),
   };
   const keytab: Check = {
     id: `keytab:${name}`,
@@ -113,18 +111,16 @@ function judgeConfDir(check: Check, parts: ClusterParts, path: string): readonly
 
 const keyOf = (at: string, path: string): string => at.slice(path.length + 1);
 
-function judgeCa(
-  check: Check,
-  { tlsCaFile }: ClusterConfig,
-  parts: ClusterParts | undefined,
-  path: string,
-): readonly Finding[] {
-  if (tlsCaFile === undefined) {
+/** Read by itself: of a conf dir that took too long nothing is known. */
+async function judgeCa(check: Check, config: ClusterConfig): Promise<readonly Finding[]> {
+  if (config.tlsCaFile === undefined) {
     return [skipped(check, 'tlsCaFile is not set: the authorities that Node knows are trusted')];
   }
-  const problems: readonly ConfigProblem[] = parts?.problems ?? [];
-  const found = problems.filter(({ path: at }) => keyOf(at, path) === 'tlsCaFile');
-  if (found.length === 0) return [ok(check, 'can be used')];
+  const problems: string[] = [];
+  await readCa(config, (_key, message) => {
+    problems.push(message);
+  });
+  if (problems.length === 0) return [ok(check, 'can be used')];
   const fix = 'Put the PEM certificate of the authority that signed the certificates of the NameNodes there';
-  return found.map(({ message }) => failed(check, message, fix));
+  return problems.map((message) => failed(check, message, fix));
 }

@@ -187,6 +187,19 @@ describe('clusterFiles', () => {
     });
   });
 
+  it('looks at the CA even when nothing is known of the conf dir', async () => {
+    const unanswered = clusterFiles({ ...files().config, tlsCaFile: '/nonexistent/ca' }, 0, () =>
+      Promise.reject(new Error('not to be asked')),
+    );
+    const ca = unanswered.checks.filter(({ id }) => id === 'hadoop-ca:main');
+    expect(await run(ca)).toMatchObject([
+      { outcome: 'failed', detail: 'cannot read /nonexistent/ca: ENOENT' },
+    ]);
+    const tlsCaFile = join(import.meta.dirname, '../../../test/fixtures/tls/localhost.crt');
+    const good = files({ tlsCaFile, hadoopConf: '/nonexistent' });
+    expect(short(await run(good.checks)).slice(0, 2)).toEqual(['conf-dir:main failed', 'hadoop-ca:main ok']);
+  });
+
   it('keeps the endpoints of a nameservice whose labels can not be derived', async () => {
     const given = clusterFiles({ ...files().config, hadoopConf: hadoopConfDirectory('plain') }, 0, () =>
       Promise.reject(Object.assign(new Error('x'), { code: 'ENOTFOUND' })),

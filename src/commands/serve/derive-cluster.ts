@@ -134,7 +134,11 @@ async function derivePrincipal(config: ClusterConfig, add: AddProblem): Promise<
   return undefined;
 }
 
-async function readCa(config: ClusterConfig, add: AddProblem): Promise<string | undefined> {
+/** PEM of `tlsCaFile`; undefined when there is none, or none that can be used. */
+export async function readCa(
+  config: Pick<ClusterConfig, 'tlsCaFile'>,
+  add: AddProblem,
+): Promise<string | undefined> {
   if (config.tlsCaFile === undefined) return undefined;
   let pem: string;
   try {
