@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../../../test/fakes/fake-clock.ts';
 import { parseServeConfig } from '../../config/serve-config.ts';
 import { CheckRun } from '../../preflight/check.ts';
+import { systemClock } from '../../time/clock.ts';
 import { tlsChecks } from './tls-checks.ts';
 
 const fixture = (name: string): string => join(import.meta.dirname, '../../../test/fixtures/tls', name);
@@ -17,7 +18,7 @@ describe('tlsChecks', () => {
       // Nobody is asked there.
       url: new URL('https://localhost:1'),
       caFile: fixture('renewed.key'),
-      clock,
+      clock: systemClock,
     }).filter(({ id }) => id !== 'server-ready');
     const found: string[] = [];
     for await (const { id, outcome } of new CheckRun({ clock, timeoutMs: 1_000 }).run(checks)) {
