@@ -55,13 +55,21 @@ describe('decodeKdcAnswer', () => {
     expect(decodeKdcAnswer(bytes(answer))).toEqual({ type: 'error', code, serverTime, text });
   });
 
-  it('knows a ticket by its tag', () => {
-    expect(decodeKdcAnswer(bytes('6b023000'))).toEqual({ type: 'ticket' });
+  it('knows a ticket by its tag, its version and its type', () => {
+    expect(decodeKdcAnswer(bytes('6b0c300aa003020105a10302010b'))).toEqual({ type: 'ticket' });
   });
 
   it.each([
     ['nothing', ''],
-    ['a request', '6a023000'],
+    ['two bytes with the tag of a ticket', '6b00'],
+    ['a ticket without members', '6b023000'],
+    ['a ticket of version 4', '6b0c300aa003020104a10302010b'],
+    ['a ticket of the type of another reply', '6b0c300aa003020105a10302010d'],
+    ['a reply to another request', '6d0c300aa003020105a10302010d'],
+    ['two tickets in one', '6b18300aa003020105a10302010b300aa003020105a10302010b'],
+    ['an error of version 4', UNKNOWN_CLIENT.replace('a003020105', 'a003020104')],
+    ['an error of another type', UNKNOWN_CLIENT.replace('a10302011e', 'a10302010b')],
+    ['a request', '6a0c300aa003020105a10302010a'],
     ['an error without members', '7e023000'],
     ['an error without a sequence', '7e00'],
     ['something after it', `${UNKNOWN_CLIENT}00`],
@@ -71,7 +79,10 @@ describe('decodeKdcAnswer', () => {
     ['a tag of many bytes', '7f8101003000'],
     ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request').toString('hex')],
     ['a time that is none', UNKNOWN_CLIENT.replace('32303236', '32303258')],
-    ['a code of five bytes', '7e1e301ca411180f32303236313132373130343930365aa60702050000000006'],
+    [
+      'a code of five bytes',
+      '7e283026a003020105a10302011ea411180f32303236313132373130343930365aa60702050000000006',
+    ],
   ])('takes %s for no answer', (_, text) => {
     expect(decodeKdcAnswer(bytes(text))).toBeUndefined();
   });

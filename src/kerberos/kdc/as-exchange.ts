@@ -48,8 +48,9 @@ export interface AsRequest {
 }
 
 const AS_REQ = 10;
-const AS_REP = 0x6b;
-const KRB_ERROR = 0x7e;
+const AS_REP = 11;
+const KRB_ERROR = 30;
+const VERSION = 5;
 const NT_PRINCIPAL = 1;
 const NT_SRV_INST = 2;
 
@@ -72,19 +73,25 @@ export const encodeAsRequest = ({ principal, nonce, enctypes }: AsRequest): Uint
     member(7, integer(nonce)),
     member(8, sequence(...enctypes.map(integer))),
   );
-  return application(AS_REQ, sequence(member(1, integer(5)), member(2, integer(AS_REQ)), member(4, body)));
+  return application(
+    AS_REQ,
+    sequence(member(1, integer(VERSION)), member(2, integer(AS_REQ)), member(4, body)),
+  );
 };
 
 /** Undefined for what is no answer of a KDC. */
 export const decodeKdcAnswer = (bytes: Uint8Array): KdcAnswer | undefined => {
   const [message, ...more] = readElements(bytes) ?? [];
   if (message === undefined || more.length > 0) return undefined;
-  if (message.tag === AS_REP) return { type: 'ticket' };
-  if (message.tag !== KRB_ERROR) return undefined;
-  const [body] = readElements(message.content) ?? [];
-  const members = body?.tag === 0x30 ? readElements(body.content) : undefined;
+  const [body, ...others] = readElements(message.content) ?? [];
+  const members = body?.tag === 0x30 && others.length === 0 ? readElements(body.content) : undefined;
   const contentOf = (number: number): Uint8Array =>
     members?.find(({ tag }) => tag === (0xa0 | number))?.content ?? new Uint8Array();
+  const type = readInteger(contentOf(1));
+  // Each says twice what it is.
+  if (readInteger(contentOf(0)) !== VERSION || message.tag !== (0x60 | (type ?? 0))) return undefined;
+  if (type === AS_REP) return { type: 'ticket' };
+  if (type !== KRB_ERROR) return undefined;
   const serverTime = readTime(contentOf(4));
   const code = readInteger(contentOf(6));
   return serverTime === undefined || code === undefined

@@ -7,7 +7,7 @@ import { encodeAsRequest } from './as-exchange.ts';
 
 const REQUEST = { principal: { components: ['kerbridge'], realm: 'R.TEST' }, nonce: 1, enctypes: [18] };
 /** An AS-REP as far as it is looked at. */
-const TICKET = Buffer.from('6b023000', 'hex');
+const TICKET = Buffer.from('6b0c300aa003020105a10302010b', 'hex');
 
 const framed = (message: Uint8Array): Buffer => {
   const length = Buffer.alloc(4);

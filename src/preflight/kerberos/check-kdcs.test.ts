@@ -7,9 +7,9 @@ const principal = { components: ['kerbridge'], realm: 'R.TEST' };
 const clock = new FakeClock();
 const DOWN: Asked = { outcome: 'failed', code: 'ECONNREFUSED' };
 
-const error = (code: number, aheadMs = 0): Asked => ({
+const error = (code: number, aheadMs = 0, text?: string): Asked => ({
   outcome: 'answered',
-  answer: { type: 'error', code, serverTime: clock.now() + aheadMs, text: undefined },
+  answer: { type: 'error', code, serverTime: clock.now() + aheadMs, text },
 });
 const WELL = error(25);
 const TICKET: Asked = { outcome: 'answered', answer: { type: 'ticket' } };
@@ -81,6 +81,10 @@ describe('the KDCs, each by itself', () => {
     [18, 'warning', /-unlock/],
     [68, 'failed', /name KDCs of that realm/],
     [7, 'failed', /name KDCs of that realm/],
+    [14, 'warning', /keys of AES/],
+    [12, 'warning', /log of the KDC/],
+    [52, 'warning', /log of the KDC/],
+    [60, 'warning', /log of the KDC/],
   ])('are explained by their error %d', async (code, outcome, fix) => {
     const { findings } = await run({ a: { tcp: error(code) } });
     expect(findings).toMatchObject([{ outcome, fix: expect.stringMatching(fix) }]);
@@ -89,6 +93,20 @@ describe('the KDCs, each by itself', () => {
   it('of another realm are no reason why one that is down is no failure', async () => {
     const { findings } = await run({ a: {}, b: { tcp: error(68) } });
     expect(findings.map(({ outcome }) => outcome)).toEqual(['failed', 'failed']);
+  });
+
+  it('say by which error they do not do as they should', async () => {
+    const { findings, clocks } = await run({ a: { tcp: error(60, 0, 'HANDLE_AUTHDATA') }, b: {} });
+    expect(findings.map(({ outcome, detail }) => `${outcome}: ${detail}`)).toEqual([
+      'warning: it answers with error 60 (HANDLE_AUTHDATA), and asks for no proof as it should',
+      'failed: TCP: connection refused (ECONNREFUSED); UDP: connection refused (ECONNREFUSED)',
+    ]);
+    expect(clocks).toMatchObject([{ outcome: 'ok' }]);
+  });
+
+  it('may say by UDP that the answer takes TCP', async () => {
+    const { findings } = await run({ a: { udp: error(52) } });
+    expect(findings).toMatchObject([{ outcome: 'warning', detail: expect.stringContaining('by UDP only') }]);
   });
 
   it('may be something else', async () => {

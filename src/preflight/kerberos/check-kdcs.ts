@@ -91,13 +91,21 @@ export function judgeKdcs(
   probes: readonly KdcProbe[],
   options: Pick<KdcProbeOptions, 'cluster' | 'principal'>,
 ): readonly Finding[] {
-  const good = probes.filter((probe) => isOfRealm(answerOf(probe.tcp) ?? answerOf(probe.udp)));
+  const good = probes.filter((probe) => isOfUse(answerOf(probe.tcp) ?? answerOf(probe.udp)));
   return probes.map((probe) => judge(probe, options, good.length > 0));
 }
 
-function isOfRealm(answer: KdcAnswer | undefined): boolean {
-  return answer !== undefined && !(answer.type === 'error' && isOtherRealm(answer.code));
-}
+/** What a KDC that works and knows the realm may say to us. */
+const OF_USE: readonly number[] = [
+  KDC_ERROR.preauthenticationRequired,
+  KDC_ERROR.clientUnknown,
+  KDC_ERROR.clientRevoked,
+  KDC_ERROR.noEncryptionType,
+  KDC_ERROR.replyTooBig,
+];
+
+const isOfUse = (answer: KdcAnswer | undefined): boolean =>
+  answer?.type === 'ticket' || (answer?.type === 'error' && OF_USE.includes(answer.code));
 
 const isOtherRealm = (code: number): boolean =>
   code === KDC_ERROR.wrongRealm || code === KDC_ERROR.serviceUnknown;
@@ -137,6 +145,20 @@ function judge(
       subject,
       'it answers, but says that the principal is disabled, locked out or expired',
       'Unlock the principal (kadmin: modprinc -unlock, +allow_tix, -expire never)',
+    );
+  }
+  // By UDP it may say that the answer takes TCP.
+  const wanted: readonly number[] =
+    answerOf(tcp) === undefined
+      ? [KDC_ERROR.preauthenticationRequired, KDC_ERROR.replyTooBig]
+      : [KDC_ERROR.preauthenticationRequired];
+  if (answer.type === 'error' && !wanted.includes(answer.code)) {
+    return warning(
+      subject,
+      `it answers with error ${answer.code}${inWords(answer.text)}, and asks for no proof as it should`,
+      answer.code === KDC_ERROR.noEncryptionType
+        ? 'Give the principal keys of AES, and a new keytab (kadmin: ktadd); see permitted_enctypes of the KDC'
+        : 'See the log of the KDC at this time: it says why',
     );
   }
   if (answerOf(tcp) === undefined) {
