@@ -1,9 +1,10 @@
+import type { ClusterConfig } from '../../config/serve-config.ts';
 import { callLimits } from '../../hadoop/call-limits.ts';
 import type { HadoopHttpClient } from '../../hadoop/http/hadoop-http-client.ts';
 import type { SpnegoSessions } from '../../hadoop/http/spnego-sessions.ts';
 import { WEBHDFS_LOGIN } from '../../hadoop/webhdfs/webhdfs-token-service.ts';
 import type { SpnegoProcess } from '../../kerberos/spnego-process.ts';
-import type { Check } from '../../preflight/check.ts';
+import type { Check, CheckRun } from '../../preflight/check.ts';
 import type { Finding } from '../../preflight/finding.ts';
 import { checkName } from '../../preflight/hadoop/check-names.ts';
 import { checkSpnego } from '../../preflight/hadoop/check-spnego.ts';
@@ -60,10 +61,16 @@ export async function* checkNameservice(
 
 const hostOf = ({ origin }: NameNodeTarget): string => new URL(origin).hostname.replaceAll(/[[\]]/gu, '');
 
+export interface WebOptions {
+  readonly files: { readonly config: Pick<ClusterConfig, 'name'> };
+  readonly run: CheckRun;
+  readonly http: Pick<HadoopHttpClient, 'send'>;
+}
+
 /** @returns the NameNodes that answered */
-async function* checkWebOf(
+export async function* checkWebOf(
   targets: readonly NameNodeTarget[],
-  { files, run, http }: NameserviceOptions,
+  { files, run, http }: WebOptions,
 ): AsyncGenerator<Finding, readonly NameNodeTarget[], undefined> {
   const nameOf = (target: NameNodeTarget): string => `name:${files.config.name}/${hostOf(target)}`;
   const answered: NameNodeTarget[] = [];

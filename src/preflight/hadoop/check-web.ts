@@ -2,6 +2,7 @@ import { TokenServiceError } from '../../delegation-tokens/token-service.ts';
 import type { HadoopHttpClient, HadoopHttpReply } from '../../hadoop/http/hadoop-http-client.ts';
 import { refusalOf } from '../../hadoop/http/refusal-error.ts';
 import { WEBHDFS_LOGIN } from '../../hadoop/webhdfs/webhdfs-token-service.ts';
+import { CheckTimeoutError } from '../check.ts';
 import type { Finding } from '../finding.ts';
 import { failed, ok, type Subject, warning } from '../say.ts';
 
@@ -31,7 +32,10 @@ const KERBERIZE =
   'On every NameNode set hadoop.http.authentication.type = kerberos with hadoop.http.authentication.kerberos.principal (HTTP/_HOST@REALM) and hadoop.http.authentication.kerberos.keytab, ' +
   'and dfs.web.authentication.kerberos.principal and dfs.web.authentication.kerberos.keytab; then restart it';
 
-/** Connects as serve does, TLS included, but shows no credentials. */
+/**
+ * Connects as serve does, TLS included, but shows no credentials. When the check's time is up that is an answer like
+ * others: those who did answer are not lost with one that is silent.
+ */
 export async function probeWeb(
   target: NameNodeTarget,
   http: Pick<HadoopHttpClient, 'send'>,
@@ -42,6 +46,11 @@ export async function probeWeb(
     const reply = await http.send({ method: 'GET', origin, ...WEBHDFS_LOGIN, operation: OPERATION, signal });
     return { target, reply, error: undefined };
   } catch (error) {
+    const ended: unknown = signal.reason;
+    if (ended instanceof CheckTimeoutError) {
+      const message = `no answer within ${ended.timeoutMs / 1000} s`;
+      return { target, reply: undefined, error: new TokenServiceError('unreachable', message) };
+    }
     signal.throwIfAborted();
     if (!(error instanceof TokenServiceError)) throw error;
     return { target, reply: undefined, error };
