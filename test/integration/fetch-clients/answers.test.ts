@@ -316,6 +316,7 @@ const ROWS: readonly FaultRow[] = [
     args: () => ['--timeout=20'],
     exit: 4,
     file: 'old',
+    says: /more than|larger than/,
   },
   {
     name: 'a body announced as huge',
@@ -359,10 +360,10 @@ const ROWS: readonly FaultRow[] = [
       service_account_token: 'x',
       SHELLOPTS: 'allexport:xtrace',
     }),
-    given: async (world) =>
-      await writeFile(join(world.folder, '.curlrc'), 'proxy = "http://127.0.0.1:1"\nfail\n'),
+    given: async (world) => await writeFile(join(world.folder, '.curlrc'), 'request = "DELETE"\nfail\n'),
     exit: 0,
     file: 'new',
+    after: (_world, { asked }) => expect(asked.map(({ method }) => method)).toEqual(['GET']),
   },
   {
     name: 'a server that says the token back, with control characters',
@@ -383,6 +384,25 @@ const ROWS: readonly FaultRow[] = [
       expect(output.replaceAll('\n', '')).not.toMatch(/[\x00-\x1f\x7f]/);
       expect(output.split('\n').filter((line) => line !== '')).toHaveLength(1);
     },
+  },
+  {
+    name: 'a server that says back a token of short parts, which could be words',
+    given: async (world) => await world.putToken('a1b2c3d4.e5f6a7b8.c9d0e1f2'),
+    answers: () => [
+      async (response, asked) =>
+        await problem(403, `not ${asked.headers.authorization}`.slice(0, 60))(response, asked),
+    ],
+    exit: 3,
+    file: 'old',
+  },
+  {
+    name: 'a server that says back a part of the token',
+    answers: () => [
+      async (response, asked) =>
+        await problem(403, `not ${asked.headers.authorization?.split('.')[2]}`)(response, asked),
+    ],
+    exit: 3,
+    file: 'old',
   },
   {
     name: 'a server that says the token back in a content type',
