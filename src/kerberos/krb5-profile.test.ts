@@ -108,8 +108,19 @@ describe('readKrb5Profile', () => {
       () => '[realms]\nwhat is this\n',
       /bad:2 is no section, no assignment and no include/,
     ],
-    ['has a value before any section', () => 'default_realm = A\n', /bad:1 is no section/],
-    ['leaves a brace open', () => '[realms]\nA = {\nkdc = a\n', /\{ without \} in realms A/],
+    [
+      'leaves a brace open before a section',
+      () => '[realms]\nA = {\nkdc = a\n[libdefaults]\n',
+      /bad:4 begins a section, and realms A has a \{ without \}/,
+    ],
+    ['assigns nothing', () => '[realms]\nA =\nkdc = a\n', /bad:3 is to be the \{ of realms A/],
+    ['has a blank line before a brace', () => '[realms]\nA =\n\n{\n}\n', /bad:3 is to be the \{/],
+    ['closes what is not open', () => '[realms]\n}\n', /bad:2 has a \} without \{/],
+    ['has a name of two words', () => '[realms]\na b = c\n', /bad:2 is no section/],
+    ['has a value without a name', () => '[realms]\n = c\n', /bad:2 is no section/],
+    ['has something after a section', () => '[realms] x\n', /bad:1 is no section/],
+    ['has an indented include', (dir: string) => `[realms]\n include ${dir}/one\n`, /bad:2 is no section/],
+    ['names a module late', () => '[realms]\nmodule a:b\n', /bad:2 is no section/],
   ])('says what is wrong with a file that %s', async (_, text, problem) => {
     const { problems } = await readKrb5Profile(await write('bad', text(folder)));
     expect(problems[0]).toMatch(problem);
@@ -119,6 +130,45 @@ describe('readKrb5Profile', () => {
     execFileSync('mkfifo', [`${folder}/fifo`]);
     const { problems } = await readKrb5Profile(`${folder}/fifo`);
     expect(problems).toEqual([`cannot read ${folder}/fifo (not a regular file)`]);
+  });
+
+  // Each tried with kinit of MIT 1.20.
+  it.each([
+    ['a brace on the next line', '[realms]\nA =\n{\nkdc = a\n}\n'],
+    ['something after that brace', '[realms]\nA =\n { x\nkdc = a\n}\n'],
+    ['anything before the first section', 'what is this\na = b\n}\n[realms]\nA = {\nkdc = a\n}\n'],
+    ['a module before the first section', 'module a:b\n[realms]\nA = {\nkdc = a\n}\n'],
+    ['a brace that is open at the end', '[realms]\nA = {\nkdc = a\n'],
+    ['something after a closing brace', '[realms]\nA = {\nkdc = a\n} x\n'],
+    ['nothing at the end', '[realms]\nA = {\nkdc = a\n}\n[appdefaults]\nb =\n'],
+    ['the ends of lines of Windows', '[realms]\r\nA = {\r\nkdc = a\r\n}\r\n'],
+    ['a section without a name', '[]\na = b\n[realms]\nA = {\nkdc = a\n}\n'],
+  ])('takes %s', async (_, text) => {
+    const profile = await readKrb5Profile(await write('odd', text));
+    expect(profile).toMatchObject({ problems: [], isReadable: true });
+    expect(profile.kdcsOf('A')).toMatchObject([{ host: 'a' }]);
+  });
+
+  it('takes an include within braces, as a file of its own', async () => {
+    const inner = await write('inner', '[realms]\nB = {\nkdc = b\n}\n');
+    const profile = await readKrb5Profile(
+      await write('outer', `[realms]\nA = {\ninclude ${inner}\nkdc = a\n}\n`),
+    );
+    expect(profile.problems).toEqual([]);
+    expect(profile.realms).toEqual(['A', 'B']);
+  });
+
+  it('sees no section in a line that is indented while there is none', async () => {
+    const path = await write('indented', ' [libdefaults]\ndefault_realm = A\n');
+    expect(await readKrb5Profile(path)).toMatchObject({ problems: [], defaultRealm: undefined });
+  });
+
+  it('tells what could not be read from what could not be understood', async () => {
+    const isReadable = async (text: string) => (await readKrb5Profile(await write('which', text))).isReadable;
+    expect(await isReadable('[realms]\nwhat is this\n')).toBe(true);
+    expect(await isReadable('include /nonexistent/x\n')).toBe(false);
+    expect(await isReadable('includedir /nonexistent/x\n')).toBe(false);
+    expect((await readKrb5Profile('/nonexistent/krb5.conf')).isReadable).toBe(false);
   });
 
   it('goes on with the other one of two files', async () => {

@@ -15,8 +15,10 @@ export type KdcEntry =
 export interface Krb5Profile {
   /** In the order they are read. */
   readonly files: readonly string[];
-  /** What could not be read, in words; libkrb5 would take none of it then. */
+  /** What could not be read or understood, in words; libkrb5 would take none of it then. */
   readonly problems: readonly string[];
+  /** All files could be read: what else is wrong with them is our word only, and libkrb5 has the last. */
+  readonly isReadable: boolean;
   readonly defaultRealm: string | undefined;
   /** Those under [realms]. */
   readonly realms: readonly string[];
@@ -36,7 +38,9 @@ const MAX_INCLUDE_DEPTH = 10;
 
 class ProfileReader {
   readonly files: string[] = [];
+  /** What is wrong with the text of files. */
   readonly problems: string[] = [];
+  readonly unreadable: { readonly path: string; readonly problem: string }[] = [];
   readonly entries: Entry[] = [];
   readonly sections: (readonly string[])[] = [];
 
@@ -54,40 +58,54 @@ class ProfileReader {
       }
       text = await readFile(file, 'utf8');
     } catch (error) {
-      this.problems.push(`cannot read ${file} (${errorCode(error)})`);
+      this.unreadable.push({ path: file, problem: `cannot read ${file} (${errorCode(error)})` });
       return;
     }
     this.files.push(file);
     await this.#parse(text, file, depth);
   }
 
+  /** As MIT's prof_parse.c takes each line: anything goes before the first section, and braces may stay open at the end. */
   async #parse(text: string, file: string, depth: number): Promise<void> {
     let path: readonly string[] = [];
-    for (const [index, raw] of text.split('\n').entries()) {
+    let awaitsBrace = false;
+    for (const [index, raw] of text.replace(/\n$/u, '').split('\n').entries()) {
       const line = raw.trim();
-      if (line === '' || line.startsWith('#') || line.startsWith(';')) continue;
-      const include = /^(include|includedir)\s+(.+)$/u.exec(line);
-      const section = /^\[(.+?)\]\*?$/u.exec(line)?.[1];
-      const assignment = /^([^=\s]+?)\*?\s*=\s*(.*)$/u.exec(line);
-      if (include !== null && path.length <= 1) {
+      const include = /^(include|includedir)\s+(.+)$/u.exec(raw.trimEnd());
+      const section = /^\[([^\]]*)\]\*?\s*$/u.exec(line)?.[1];
+      const assignment = /^([^=\s]+)\s*=\s*(.*)$/u.exec(line);
+      const wrong = (what: string): void => {
+        this.problems.push(`${file}:${index + 1} ${what}`);
+      };
+      if (include !== null) {
         await this.#include(include[1] ?? '', include[2] ?? '', file, depth);
+      } else if (path.length === 0 && !raw.startsWith('[')) {
+        continue;
+      } else if (awaitsBrace) {
+        if (!line.startsWith('{')) wrong(`is to be the { of ${path.join(' ')}`);
+        awaitsBrace = false;
+      } else if (line === '' || line.startsWith('#') || line.startsWith(';')) {
+        continue;
       } else if (section !== undefined) {
-        path = [section.trim()];
-      } else if (/^\}\*?$/u.test(line) && path.length > 1) {
-        path = path.slice(0, -1);
+        if (path.length > 1) wrong(`begins a section, and ${path.join(' ')} has a { without }`);
+        path = [section];
+      } else if (line.startsWith('}')) {
+        if (path.length > 1) path = path.slice(0, -1);
+        else wrong('has a } without {');
       } else if (assignment !== null && path.length > 0) {
-        const [, name = '', value = ''] = assignment;
-        if (value === '{') {
+        const [, marked = '', value = ''] = assignment;
+        const name = marked.replace(/\*.*$/u, '');
+        if (value === '{' || value === '') {
+          awaitsBrace = value === '';
           path = [...path, name];
           this.sections.push(path);
         } else {
           this.entries.push({ path: [...path, name], value: unquoted(value) });
         }
-      } else if (!line.startsWith('module ')) {
-        this.problems.push(`${file}:${index + 1} is no section, no assignment and no include`);
+      } else {
+        wrong('is no section, no assignment and no include');
       }
     }
-    if (path.length > 1) this.problems.push(`${file}: { without } in ${path.join(' ')}`);
   }
 
   async #include(directive: string, target: string, file: string, depth: number): Promise<void> {
@@ -100,7 +118,7 @@ class ProfileReader {
       const names = (await readdir(path)).filter((name) => /^[\w-]+$|^[^.].*\.conf$/u.test(name));
       for (const name of names.toSorted()) await this.read(join(path, name), depth + 1);
     } catch (error) {
-      this.problems.push(`cannot read the directory ${path} (${errorCode(error)})`);
+      this.unreadable.push({ path, problem: `cannot read the directory ${path} (${errorCode(error)})` });
     }
   }
 }
@@ -130,10 +148,10 @@ export const readKrb5Profile = async (krb5Conf: string = DEFAULT_KRB5_CONF): Pro
   const reader = new ProfileReader();
   const paths = krb5Conf.split(':').filter((path) => path !== '');
   for (const path of paths) await reader.read(path);
-  const readable = reader.files.length > 0 && paths.length > 1;
-  const problems = readable
-    ? reader.problems.filter((problem) => !paths.some((path) => problem.startsWith(`cannot read ${path} (`)))
-    : reader.problems;
+  const mayLack = reader.files.length > 0 && paths.length > 1;
+  const unreadable = reader.unreadable
+    .filter(({ path }) => !(mayLack && paths.includes(path)))
+    .map(({ problem }) => problem);
   const valuesOf = (...wanted: readonly string[]): readonly string[] =>
     reader.entries
       .filter(({ path }) => path.length === wanted.length && path.every((part, at) => part === wanted[at]))
@@ -143,7 +161,8 @@ export const readKrb5Profile = async (krb5Conf: string = DEFAULT_KRB5_CONF): Pro
   );
   return {
     files: reader.files,
-    problems,
+    problems: [...unreadable, ...reader.problems],
+    isReadable: unreadable.length === 0,
     defaultRealm: valuesOf('libdefaults', 'default_realm')[0],
     realms: [...new Set(realms)],
     kdcsOf: (realm) => valuesOf('realms', realm, 'kdc').map(parseKdc),

@@ -8,6 +8,7 @@ const entry = (host: string): KdcEntry => ({ type: 'address', host, port: 88, te
 const profile = (change: Partial<Krb5Profile> = {}): Krb5Profile => ({
   files: ['/etc/krb5.conf'],
   problems: [],
+  isReadable: true,
   defaultRealm: 'EXAMPLE.COM',
   realms: ['EXAMPLE.COM'],
   kdcsOf: (realm) => (realm === 'EXAMPLE.COM' ? [entry('kdc1'), entry('kdc2')] : []),
