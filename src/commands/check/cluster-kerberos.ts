@@ -1,3 +1,4 @@
+import type { ClusterConfig } from '../../config/serve-config.ts';
 import { callLimits } from '../../hadoop/call-limits.ts';
 import type { SpnegoProcess } from '../../kerberos/spnego-process.ts';
 import type { Check } from '../../preflight/check.ts';
@@ -6,14 +7,24 @@ import { judgeKdcClocks, judgeKdcs, type KdcProbe, probeKdcs } from '../../prefl
 import { checkLogin } from '../../preflight/kerberos/check-login.ts';
 import { findKdcs } from '../../preflight/kerberos/find-kdcs.ts';
 import { skipped, warning } from '../../preflight/say.ts';
+import type { ClusterFiles } from './cluster-files.ts';
 import type { NetworkOptions } from './cluster-network.ts';
+
+export interface KdcsOptions extends Pick<
+  NetworkOptions,
+  'run' | 'resolveSrv' | 'askKdc' | 'clock' | 'random'
+> {
+  readonly files: Pick<ClusterFiles, 'profile' | 'principal'> & {
+    readonly config: Pick<ClusterConfig, 'name'>;
+  };
+}
 
 /**
  * The KDCs, each by itself, and their clocks.
  * @returns the checks that a login needs
  */
 export async function* checkKdcsOf(
-  options: NetworkOptions,
+  options: KdcsOptions,
 ): AsyncGenerator<Finding, readonly string[], undefined> {
   const { files, run, resolveSrv, askKdc, clock, random } = options;
   const { name } = files.config;
