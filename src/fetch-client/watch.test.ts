@@ -362,6 +362,24 @@ describe('a marker of an application', () => {
   });
 });
 
+describe('a report that fails for ever', () => {
+  it('is tried after waits that grow, though each try gets the file, and from the first wait after a success', async () => {
+    client.reportAnswers = [notReached('busy')];
+    await start();
+    marker.isThere = true;
+    await clock.advance(5000);
+    expect(await triesUntil(123)).toEqual([1, 3, 7, 15, 31, 63, 123]);
+    client.reportAnswers = [{ outcome: 'reported' }];
+    await clock.advance(60_000);
+    expect(statusFile.last).toMatchObject({ state: 'ok' });
+    client.answers = [notReached()];
+    await clock.advance(3_600_000);
+    client.answers = [notModified()];
+    client.etags.length = 0;
+    expect(await triesUntil(3)).toHaveLength(1);
+  });
+});
+
 describe('a watcher that is started again', () => {
   const earlier = () => ({
     ...statusOfFirst({ tokensWritten: 1, facts: facts() }, clock.now() - 1000),

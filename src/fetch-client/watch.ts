@@ -126,6 +126,8 @@ export class Watcher {
     this.#isUrgent = false;
     const { held, failure } = await session.try(signal);
     if (held !== undefined) this.#noteHeld(held);
+    // With a report that fails the waits grow on, also when the file is fine.
+    if (held !== undefined && failure === undefined) this.#resetBackoffs();
     if (failure !== undefined && !signal.aborted) this.#noteFailure(failure);
     this.#plannedMs = this.#status.nextTryAt - clock.now();
     if (held !== undefined && held.tokensWritten > 0) {
@@ -140,8 +142,6 @@ export class Watcher {
 
   #noteHeld({ facts, tokensWritten }: Held): void {
     const now = this.#options.clock.now();
-    this.#waiting.reset();
-    this.#refused.reset();
     this.#notBefore = 0;
     const before = this.#status;
     this.#status = {
@@ -155,6 +155,11 @@ export class Watcher {
       sequenceNumbers: facts.sequenceNumbers ?? before.sequenceNumbers,
       reason: '',
     };
+  }
+
+  #resetBackoffs(): void {
+    this.#waiting.reset();
+    this.#refused.reset();
   }
 
   #noteFailure({ exitCode, reason, requestId, retryAfterMs, tryAtOnce }: Failure): void {
