@@ -1,13 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import type { Clock } from '../time/clock.ts';
 import { describeCredentials, type DescribedCredentials } from './describe-credentials.ts';
+import { readRegularFile } from './read-regular-file.ts';
 import { readStatus } from './status-file.ts';
 import type { WatchStatus } from './watch-status.ts';
 
 /** What `output` says of itself; undefined if it is no credentials file with a token. */
 export async function readCredentials(output: string): Promise<DescribedCredentials | undefined> {
   try {
-    const described = describeCredentials(await readFile(output));
+    const described = describeCredentials((await readRegularFile(output)).bytes);
     return described.tokenCount === 0 ? undefined : described;
   } catch {
     return undefined;

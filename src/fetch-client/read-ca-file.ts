@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { errorCode } from '../observability/error-code.ts';
+import { readRegularFile } from './read-regular-file.ts';
 
 export class CaFileError extends Error {
   override readonly name = 'CaFileError';
@@ -15,7 +15,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 export async function readCaFile(path: string): Promise<string> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = (await readRegularFile(path)).bytes.toString('utf8');
   } catch (error) {
     throw new CaFileError(`cannot read --ca-file ${path}: ${errorCode(error)}`);
   }

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { errorCode } from '../observability/error-code.ts';
 import { Secret } from '../observability/secret.ts';
+import { readRegularFile } from './read-regular-file.ts';
 
 /** The projected token can't be used; the message names the file and the fix, never its content. */
 export class ServiceAccountTokenFileError extends Error {
@@ -14,7 +14,7 @@ export class ServiceAccountTokenFileError extends Error {
 export async function readServiceAccountToken(path: string): Promise<Secret<string>> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = (await readRegularFile(path)).bytes.toString('utf8');
   } catch (error) {
     const code = errorCode(error);
     throw new ServiceAccountTokenFileError(

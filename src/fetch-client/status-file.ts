@@ -1,5 +1,6 @@
-import { lutimes, readFile, stat } from 'node:fs/promises';
+import { lutimes } from 'node:fs/promises';
 import type { Clock } from '../time/clock.ts';
+import { readRegularFile } from './read-regular-file.ts';
 import { formatStatus, parseStatus, type WatchStatus } from './watch-status.ts';
 import { type FileAccess, writeTokenFiles } from './write-token-file.ts';
 
@@ -41,8 +42,8 @@ export interface FoundStatus {
 
 export async function readStatus(output: string): Promise<FoundStatus | undefined> {
   try {
-    const { mtimeMs } = await stat(statusPath(output));
-    const status = parseStatus(await readFile(statusPath(output), 'utf8'));
+    const { bytes, mtimeMs } = await readRegularFile(statusPath(output));
+    const status = parseStatus(bytes.toString('utf8'));
     return status === undefined ? undefined : { status, aliveAt: mtimeMs };
   } catch {
     return undefined;

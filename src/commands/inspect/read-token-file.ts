@@ -1,10 +1,11 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
+import {
+  MAX_FILE_BYTES,
+  NOT_REGULAR,
+  readRegularFile,
+  UnfitFileError,
+} from '../../fetch-client/read-regular-file.ts';
 import { errorCode } from '../../observability/error-code.ts';
-
-/** As `fetch` takes it: far above any real credentials file. */
-const MAX_BYTES = 4 * 1024 * 1024;
 
 /** The file can't be read; the message names it and the fix. */
 export class TokenFileError extends Error {
@@ -27,22 +28,24 @@ const FIXES: Readonly<Record<string, string>> = {
  * @throws {TokenFileError}
  */
 export async function readTokenFile(path: string): Promise<TokenFile> {
-  if (path === '-')
-    return { bytes: requireBounded('standard input', await buffer(process.stdin)), mode: undefined };
+  if (path === '-') {
+    const bytes = await buffer(process.stdin);
+    if (bytes.length > MAX_FILE_BYTES) throw tooLarge('standard input');
+    return { bytes, mode: undefined };
+  }
   try {
-    await using handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stats = await handle.stat();
-    if (!stats.isFile()) throw new TokenFileError(`${path} is not a regular file; use - for standard input`);
-    requireBounded(path, { length: stats.size });
-    return { bytes: requireBounded(path, await handle.readFile()), mode: stats.mode & 0o7777 };
+    return await readRegularFile(path);
   } catch (error) {
-    if (error instanceof TokenFileError) throw error;
+    if (error instanceof UnfitFileError) {
+      throw error.code === NOT_REGULAR
+        ? new TokenFileError(`${path} is not a regular file; use - for standard input`)
+        : tooLarge(path);
+    }
     const code = errorCode(error);
     throw new TokenFileError(`cannot read ${path}: ${FIXES[code] ?? code}`);
   }
 }
 
-function requireBounded<T extends { readonly length: number }>(path: string, bytes: T): T {
-  if (bytes.length <= MAX_BYTES) return bytes;
-  throw new TokenFileError(`${path} has more than ${MAX_BYTES} bytes: that is no Hadoop token file`);
+function tooLarge(path: string): TokenFileError {
+  return new TokenFileError(`${path} has more than ${MAX_FILE_BYTES} bytes: that is no Hadoop token file`);
 }
