@@ -11,24 +11,32 @@ export interface AnswerFacts {
   readonly sequenceNumbers?: readonly string[];
 }
 
-const DEFAULT_REFRESH_AFTER_MS = 3_600_000;
+const DEFAULT_REFRESH_AFTER_SECONDS = 3600;
+const MAX_REFRESH_AFTER_SECONDS = 86_400;
 
 /** A server that asks for more is not waited for any longer: a file that waits is a token that ages. */
 const MAX_RETRY_AFTER_SECONDS = 300;
 
 export function answerFacts(headers: IncomingHttpHeaders, nowMs: number): AnswerFacts {
-  const refreshAfter = wholeSeconds(headers['kerbridge-refresh-after']);
   const validFor = wholeSeconds(headers['kerbridge-valid-for']);
   const sequenceNumbers = headers['kerbridge-sequence-numbers'];
   return {
     requestId: requestIdOf(headers),
     etag: /^(?:W\/)?"[\x21\x23-\x7e]{0,250}"$/.test(headers.etag ?? '') ? (headers.etag ?? '') : '',
-    refreshAfterMs: refreshAfter === undefined ? DEFAULT_REFRESH_AFTER_MS : Math.max(1, refreshAfter) * 1000,
+    refreshAfterMs: refreshAfterSeconds(headers, validFor) * 1000,
     ...(validFor === undefined ? {} : { validUntil: nowMs + validFor * 1000 }),
     ...(typeof sequenceNumbers === 'string' && /^-?\d{1,10}(?:,-?\d{1,10})*$/.test(sequenceNumbers)
       ? { sequenceNumbers: sequenceNumbers.split(',') }
       : {}),
   };
+}
+
+/** Whatever the server says: not later than in a day, nor than half of the time that the tokens have left. */
+function refreshAfterSeconds(headers: IncomingHttpHeaders, validFor = Number.POSITIVE_INFINITY): number {
+  const text = headers['kerbridge-refresh-after'];
+  const isHuge = typeof text === 'string' && /^\d{10,}$/.test(text);
+  const told = isHuge ? MAX_REFRESH_AFTER_SECONDS : (wholeSeconds(text) ?? DEFAULT_REFRESH_AFTER_SECONDS);
+  return Math.max(1, Math.min(told, MAX_REFRESH_AFTER_SECONDS, Math.floor(validFor / 2)));
 }
 
 export function requestIdOf(headers: IncomingHttpHeaders): string {
