@@ -15,6 +15,9 @@ export async function whyNotHealthy(output: string, clock: Clock): Promise<strin
   const { status, aliveAt } = found;
   const now = clock.now();
   const silentMs = now - aliveAt;
+  // A clock that was set back is mended by the next sign of a watcher that lives.
+  if (silentMs <= -MAX_SILENCE_MS)
+    return `the last sign of life of the watcher is ${Math.floor(-silentMs / 1000)} s ahead of the clock`;
   if (silentMs >= MAX_SILENCE_MS)
     return `no sign of life of the watcher for ${Math.floor(silentMs / 1000)} s`;
   if (status.validUntil !== undefined && status.validUntil <= now) {
