@@ -115,6 +115,28 @@ describe('the options of fetch', () => {
     KERBRIDGE_COPIES: '/a:/b',
   };
 
+  it.each([
+    ['KERBRIDGE_KINDS', ' hdfs, yarn ,\t,WEBHDFS delegation\n', ['hdfs', 'yarn', 'WEBHDFS delegation']],
+    ['KERBRIDGE_OPTIONAL_KINDS', ' , kms-dt ', ['kms-dt']],
+    ['KERBRIDGE_COPIES', '/a : /b: ', ['/a', '/b']],
+  ])('take the parts of %s without the blanks around them', (variable, value, parts) => {
+    const { kinds, optionalKinds, copies } = settings({}, { [variable]: value });
+    expect([...kinds, ...optionalKinds, ...copies]).toEqual(parts);
+  });
+
+  it.each<[string, RawFetchOptions, boolean]>([
+    ['http', {}, false],
+    ['*', { watch: true }, false],
+    ['', {}, true],
+    // A probe asks no server.
+    ['http', { healthy: true }, true],
+  ])('with NODE_DEBUG "%s", which prints the token, and %j: taken is %s', (value, raw, isTaken) => {
+    const parsed = parse({ ...NEEDED, ...raw }, { NODE_DEBUG: value });
+    expect(parsed.ok ? [] : parsed.problems).toEqual(
+      isTaken ? [] : ['unset NODE_DEBUG: it would print the service-account token'],
+    );
+  });
+
   it('may all come from the environment', () => {
     const parsed = parse({}, ENVIRONMENT);
     expect(parsed).toEqual({

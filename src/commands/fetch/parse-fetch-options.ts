@@ -66,6 +66,9 @@ export function parseFetchOptions(raw: RawFetchOptions, env: Environment): Parse
   const reader = new OptionReader(env);
   const actions = (['watch', 'healthy', 'rejected'] as const).filter((name) => raw[name] === true);
   if (actions.length > 1) reader.problems.push(`--${actions.join(' and --')}: choose one`);
+  // Of the http module it shows each header of a request. Nothing turns it off once Node runs.
+  if (raw.healthy !== true && (env['NODE_DEBUG'] ?? '') !== '')
+    reader.problems.push('unset NODE_DEBUG: it would print the service-account token');
   const output = reader.required('--output', raw.output, 'HADOOP_TOKEN_FILE_LOCATION', 'the file to write');
   // A probe needs nothing else, and what else is wrong the watcher has said.
   const settings = raw.healthy === true ? undefined : readSettings(raw, reader, output ?? '');
@@ -185,7 +188,7 @@ class OptionReader {
     return undefined;
   }
 
-  /** The option is repeated; the variable has all of them, and what is empty between two separators is none. */
+  /** The option is repeated; the variable has all of them: without blanks around each, and an empty one is none. */
   list(
     option: string,
     raw: readonly string[] | undefined,
@@ -193,7 +196,9 @@ class OptionReader {
     separator: string,
   ): readonly string[] {
     if (raw?.includes('') === true) this.text(option, '', variable);
-    return raw ?? (this.#env[variable] ?? '').split(separator).filter((part) => part !== '');
+    if (raw !== undefined) return raw;
+    const parts = (this.#env[variable] ?? '').split(separator).map((part) => part.trim());
+    return parts.filter((part) => part !== '');
   }
 
   bad(option: string, variable: string, want: string): void {
