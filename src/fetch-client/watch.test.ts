@@ -24,6 +24,7 @@ let said: string[];
 let stop: AbortController;
 let running: Promise<void> | undefined;
 let ended: boolean;
+let random: () => number;
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -34,6 +35,7 @@ beforeEach(() => {
   said = [];
   stop = new AbortController();
   ended = false;
+  random = () => 0.999_999;
 });
 
 afterEach(async () => {
@@ -44,7 +46,7 @@ afterEach(async () => {
 
 function startWatcher(
   session: FetchSession,
-  status = statusOfFirst({ tokensWritten: 1, facts: facts() }, clock.now()),
+  status = statusOfFirst({ tokensWritten: 1, facts: facts() }, clock.now(), random),
 ) {
   const watcher = new Watcher(
     {
@@ -53,7 +55,7 @@ function startWatcher(
       statusFile,
       marker,
       clock,
-      random: () => 0.999_999,
+      random: () => random(),
       say: (line) => said.push(line),
       signal: stop.signal,
     },
@@ -105,6 +107,25 @@ describe('the watcher', () => {
     await clock.advance(1000);
     expect(files.content).toBe('two');
     expect(said).toEqual(['1 delegation token(s) written (request r-1); next try in 3600 s']);
+  });
+
+  it('asks up to a tenth earlier than the server said, so that pods do not come back together', async () => {
+    random = () => 0;
+    client.answers = [received('one'), notModified({ refreshAfterMs: 100_000 })];
+    await start();
+    expect(statusFile.last?.nextTryAt).toBe(clock.now() + 3_240_000);
+    await clock.advance(3_240_000);
+    expect(statusFile.last?.nextTryAt).toBe(clock.now() + 90_000);
+  });
+
+  it.each([0, 0.999_999])('asks no more often than once a second (random %d)', async (part) => {
+    random = () => part;
+    client.answers = [received('one'), notModified({ refreshAfterMs: 1000 })];
+    await start();
+    await clock.advance(3_600_000);
+    client.etags.length = 0;
+    await clock.advance(10_000);
+    expect([9, 10]).toContain(client.etags.length);
   });
 
   it('says how it stands', async () => {
@@ -382,7 +403,7 @@ describe('a report that fails for ever', () => {
 
 describe('a watcher that is started again', () => {
   const earlier = () => ({
-    ...statusOfFirst({ tokensWritten: 1, facts: facts() }, clock.now() - 1000),
+    ...statusOfFirst({ tokensWritten: 1, facts: facts() }, clock.now() - 1000, random),
     validUntil: clock.now() + 1_000_000,
   });
 

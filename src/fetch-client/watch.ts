@@ -27,12 +27,19 @@ const ASKED_FOR_EVERY_MS = 30_000;
 const WAITING_BACKOFF = { firstMs: 1000, capMs: 60_000 };
 const REFUSED_BACKOFF = { firstMs: 1000, capMs: 300_000 };
 
+const LEAST_REFRESH_MS = 1000;
+
+/** Up to a tenth earlier than the server says, so that pods don't come back together; later could be too late. */
+function refreshAfter({ refreshAfterMs }: Held['facts'], random: () => number): number {
+  return Math.max(LEAST_REFRESH_MS, Math.round(refreshAfterMs * (0.9 + random() / 10)));
+}
+
 /** Of the first file, for {@link Watcher}. */
-export function statusOfFirst({ facts }: Held, now: number): WatchStatus {
+export function statusOfFirst({ facts }: Held, now: number, random: () => number): WatchStatus {
   return {
     state: 'ok',
     writtenAt: now,
-    nextTryAt: now + facts.refreshAfterMs,
+    nextTryAt: now + refreshAfter(facts, random),
     validUntil: facts.validUntil,
     requestId: facts.requestId,
     etag: facts.etag,
@@ -141,13 +148,14 @@ export class Watcher {
   }
 
   #noteHeld({ facts, tokensWritten }: Held): void {
-    const now = this.#options.clock.now();
+    const { clock, random } = this.#options;
+    const now = clock.now();
     this.#notBefore = 0;
     const before = this.#status;
     this.#status = {
       state: 'ok',
       writtenAt: tokensWritten > 0 ? now : before.writtenAt,
-      nextTryAt: now + facts.refreshAfterMs,
+      nextTryAt: now + refreshAfter(facts, random),
       // Of tokens that are the same, an answer that doesn't say is no news.
       validUntil: tokensWritten > 0 ? facts.validUntil : (facts.validUntil ?? before.validUntil),
       requestId: facts.requestId,

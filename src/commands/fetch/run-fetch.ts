@@ -40,7 +40,7 @@ export async function runFetch(settings: FetchSettings, say: Say): Promise<numbe
     }
     const { held } = first;
     say(`${held.tokensWritten} delegation token(s) written to ${output}${inBrackets(held.facts.requestId)}`);
-    status = statusOfFirst(held, clock.now());
+    status = statusOfFirst(held, clock.now(), random);
   } else {
     say(`${output} of an earlier watcher is still valid: going on from there`);
     status = statusOfEarlier(earlier, clock.now());
