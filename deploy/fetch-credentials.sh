@@ -990,9 +990,10 @@ ask_and_write() {
   if [ "$outcome" = refused ] && [ "$status" = 401 ]; then
     ask_with_another_token
   fi
-  if [ "$outcome" = received ]; then
-    write_received
-  fi
+  case $outcome in
+    received) write_received ;;
+    unchanged) insist_on_report ;;
+  esac
   return 0
 }
 

@@ -264,15 +264,18 @@ const ROWS: readonly WatchRow[] = [
       credentials(world.old, LONG),
       problem(503, 'overloaded'),
       credentials(world.old, LONG),
+      problem(503, 'overloaded'),
+      unchanged(world.old, LONG),
       answer(204, {}),
       credentials(world.new, LONG),
     ],
     happens: async ({ world, server, process }) => {
       await world.statusIs('ok');
       await writeFile(`${world.output}.rejected`, '');
-      await process.says(/could not be reported.*503/);
+      await process.says(/could not be reported.*503.*\n(.*\n)*.*could not be reported.*503/);
       await isNew(world);
-      expect(server.reports).toHaveLength(2);
+      expect(server.reports).toHaveLength(3);
+      expect(server.fetches[2]?.headers['if-none-match']).toBe(etagOf(world.old));
     },
   },
   {
