@@ -1116,8 +1116,9 @@ fetch_first() {
   while :; do
     limit_try
     try_once
-    [ "$outcome" != received ] || return 0
     case $outcome in
+      # Unchanged is what this run wrote, when only its report had to be repeated.
+      received | unchanged) return 0 ;;
       cannot-write) give_up "$EXIT_CANNOT_WRITE" ;;
       refused) give_up "$EXIT_REFUSED" ;;
       unusable) [ "$first_try" = no ] || give_up "$EXIT_USAGE" ;;

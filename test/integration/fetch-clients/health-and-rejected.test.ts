@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { CLIENTS } from './clients.ts';
-import { answer, credentials, problem } from './fake-serve.ts';
+import { answer, credentials, problem, unchanged } from './fake-serve.ts';
 import { expectRow, type FaultRow } from './fault-row.ts';
 import { FetchWorld } from './fetch-world.ts';
 import { tokensFile } from './tokens-file.ts';
@@ -129,6 +129,19 @@ const REJECTED: readonly FaultRow[] = [
     exit: 0,
     file: 'new',
     says: /could not be reported.*503.*next try in/,
+    after: (_world, { reports }) => expect(reports).toHaveLength(2),
+  },
+  {
+    name: 'is done when the report is delivered, and the file is the one of the first try',
+    answers: (world) => [
+      problem(503, 'overloaded'),
+      credentials(world.old),
+      answer(202, {}),
+      unchanged(world.old, {}),
+    ],
+    args: () => ['--deadline=30'],
+    exit: 0,
+    file: 'old',
     after: (_world, { reports }) => expect(reports).toHaveLength(2),
   },
   {
