@@ -30,6 +30,7 @@ DEFAULT_TOKEN_FILE=/var/run/secrets/kerbridge/serviceaccount/token
 MAX_BODY_BYTES=4194304
 MAX_RETRY_AFTER_SECONDS=300
 DEFAULT_REFRESH_SECONDS=3600
+MAX_REFRESH_SECONDS=86400
 MAX_SECONDS=999999999
 
 # Times below are in hundredths of a second, as /proc/uptime has them.
@@ -584,6 +585,7 @@ read_answer() {
   if whole_number "${5#=}" "$MAX_SECONDS" && [ "$number" -gt 0 ]; then refresh_after=$number; fi
   valid_for=''
   if whole_number "${6#=}" "$MAX_SECONDS"; then valid_for=$number; fi
+  bound_refresh
   new_sequence_numbers=$(numbers_only "${7#=}")
   new_etag=${8#=}
   case ${new_etag#W/} in
@@ -593,6 +595,15 @@ read_answer() {
   case $new_etag in
     *[!!-~]*) new_etag='' ;;
   esac
+}
+
+# Whatever the server says: not later than in a day, nor than half of the time that the tokens have left.
+bound_refresh() {
+  [ "$refresh_after" -le "$MAX_REFRESH_SECONDS" ] || refresh_after=$MAX_REFRESH_SECONDS
+  [ -n "$valid_for" ] || return 0
+  half=$((valid_for / 2))
+  [ "$half" -ge 1 ] || half=1
+  [ "$refresh_after" -le "$half" ] || refresh_after=$half
 }
 
 # numbers_only TEXT: the whole numbers in it with commas between, or nothing if there is anything else

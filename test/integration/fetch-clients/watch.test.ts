@@ -76,6 +76,30 @@ const ROWS: readonly WatchRow[] = [
       expect(Math.abs(Number(status['validUntil']) - now() - 9000)).toBeLessThan(60);
     },
   },
+  ...(
+    [
+      ['999999999', undefined, 86_400],
+      ['9999999999', undefined, 86_400],
+      ['99999999999999999999', '9999999', 86_400],
+      ['999999999', '600', 300],
+      [undefined, '600', 300],
+    ] as const
+  ).map(([refreshAfter, validFor, seconds]): WatchRow => ({
+    name: `asks again within ${seconds} s, told to in ${refreshAfter} for tokens of ${validFor}`,
+    answers: (world) => [
+      credentials(world.new, {
+        ...(refreshAfter === undefined ? {} : { 'Kerbridge-Refresh-After': refreshAfter }),
+        ...(validFor === undefined ? {} : { 'Kerbridge-Valid-For': validFor }),
+      }),
+    ],
+    happens: async ({ world }) => {
+      await world.statusIs('ok');
+      const left = Number((await world.status())['nextTryAt']) - now();
+      expect(left).toBeGreaterThan(seconds * 0.8);
+      // Both are rounded.
+      expect(left).toBeLessThanOrEqual(seconds + 1);
+    },
+  })),
   {
     name: 'keeps the file while the server is away, and is healthy',
     answers: (world) => [credentials(world.new, BRIEFLY)],
