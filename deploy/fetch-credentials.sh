@@ -528,6 +528,7 @@ run_curl() {
   stop_if_asked
   body_file=$1
   shift
+  limit_request
   set -- --max-time "$try_seconds" --output "$body_file" "$@"
   if [ -n "$ca_file" ]; then
     set -- --cacert "$ca_file" "$@"
@@ -1125,7 +1126,6 @@ fetch_first() {
   deadline_at=$((now + deadline * 100))
   first_try=yes
   while :; do
-    limit_try
     try_once
     case $outcome in
       # Unchanged is what this run wrote, when only its report had to be repeated.
@@ -1146,10 +1146,10 @@ fetch_first() {
   done
 }
 
-# No try lasts beyond the deadline, but with --deadline 0 the one try has all its time.
-limit_try() {
+# No request lasts beyond the deadline, but each has a second; and with --deadline 0 those of the one try have all their time.
+limit_request() {
   try_seconds=$timeout
-  [ "$deadline" != 0 ] || return 0
+  [ "$deadline" != 0 ] && [ -n "$deadline_at" ] || return 0
   read_clock
   left=$(((deadline_at - now + 99) / 100))
   [ "$left" -ge 1 ] || left=1
@@ -1184,9 +1184,9 @@ adopt_file() {
 
 # From then on only a signal is the end.
 keep_fresh() {
+  deadline_at=''
   while :; do
     wait_until_due
-    try_seconds=$timeout
     try_once
     backoff=0
     case $outcome in
