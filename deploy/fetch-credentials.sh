@@ -562,7 +562,10 @@ read_answer() {
       name = tolower(substr($0, 1, index($0, ":") - 1))
       value = substr($0, index($0, ":") + 1)
       gsub(/^[ \t]+|[ \t]+$/, "", value)
-      if (!(name in header)) header[name] = substr(value, 1, 200)
+      # Of numbers none may be cut in two: of too many there are none.
+      if (name == "kerbridge-sequence-numbers") value = length(value) <= 4096 ? value : ""
+      else value = substr(value, 1, 200)
+      if (!(name in header)) header[name] = value
     }
     END {
       print "=" status
