@@ -610,10 +610,11 @@ bound_refresh() {
   [ "$refresh_after" -le "$half" ] || refresh_after=$half
 }
 
-# numbers_only TEXT: the whole numbers in it with commas between, or nothing if there is anything else
+# numbers_only TEXT: the whole numbers in it with commas between, or nothing if there is anything else. Hadoop counts in 32
+# bits with a sign, so there are negative ones.
 numbers_only() {
-  case $1 in
-    '' | *[!0-9,\ ]*) ;;
+  case ",$1," in
+    ,, | *[!0-9,\ -]* | *-[!0-9]* | *[!,\ ]-*) ;;
     *) printf %s "$1" | tr -s ', ' ',' | sed 's/^,//; s/,$//' ;;
   esac
 }

@@ -282,6 +282,33 @@ const ROWS: readonly WatchRow[] = [
       await world.statusIs('ok');
     },
   })),
+  ...(
+    [
+      ['-5,7', ['-5', '7']],
+      [
+        Array.from({ length: 25 }, (_, index) => String(1_000_000_000 + index)).join(','),
+        Array.from({ length: 25 }, (_, index) => String(1_000_000_000 + index)),
+      ],
+      ['5-7', ['12']],
+      ['-,7', ['12']],
+    ] as const
+  ).map(([header, reported]): WatchRow => ({
+    name: `reports ${reported.length} numbers from ${reported[0]} on, of the header ${header.slice(0, 20)}`,
+    answers: (world) => [
+      credentials(world.old, { ...LONG, 'Kerbridge-Sequence-Numbers': header }),
+      ...reported.map(() => answer(204, {})),
+      credentials(world.new, LONG),
+    ],
+    happens: async ({ world, server }) => {
+      await world.statusIs('ok');
+      expect((await world.status())['sequenceNumbers']).toBe(reported.join(','));
+      await writeFile(`${world.output}.rejected`, '');
+      await isNew(world);
+      expect(server.reports.map(({ body }) => body)).toEqual(
+        reported.map((number) => `{"sequenceNumber":${number}}`),
+      );
+    },
+  })),
   {
     name: 'repeats a report that could not be delivered',
     answers: (world) => [
