@@ -1001,7 +1001,6 @@ ask_and_write() {
   create_beside "$output" || return 0
   answer=$temporary
   report_rejected
-  retry_after=0
   ask_for_credentials
   if [ "$outcome" = refused ] && [ "$status" = 401 ]; then
     ask_with_another_token
@@ -1077,6 +1076,7 @@ write_received() {
 # The server is told each number in to_report, and asked for the file even if it can't be told now.
 report_rejected() {
   report_trouble=''
+  report_retry_after=0
   for number_to_report in $(printf %s "$to_report" | tr , '\n'); do
     report_one "$number_to_report"
     [ -z "$report_trouble" ] || return 0
@@ -1092,6 +1092,7 @@ report_one() {
     report_trouble=$reason
     return
   fi
+  report_retry_after=$retry_after
   case $status in
     2??)
       say "token $1 reported as refused by Hadoop"
@@ -1115,6 +1116,7 @@ insist_on_report() {
     case ,$sequence_numbers, in
       *,"$number_to_report",*)
         outcome=not-reached
+        [ "$retry_after" -ge "$report_retry_after" ] || retry_after=$report_retry_after
         reason="token $number_to_report could not be reported as refused by Hadoop: $report_trouble"
         return
         ;;

@@ -313,7 +313,7 @@ const ROWS: readonly WatchRow[] = [
     name: 'repeats a report that could not be delivered',
     answers: (world) => [
       credentials(world.old, LONG),
-      problem(503, 'overloaded'),
+      problem(503, 'overloaded', { 'Retry-After': '3' }),
       credentials(world.old, LONG),
       problem(503, 'overloaded'),
       unchanged(world.old, LONG),
@@ -323,7 +323,7 @@ const ROWS: readonly WatchRow[] = [
     happens: async ({ world, server, process }) => {
       await world.statusIs('ok');
       await writeFile(`${world.output}.rejected`, '');
-      await process.says(/could not be reported.*503.*\n(.*\n)*.*could not be reported.*503/);
+      await process.says(/could not be reported.*503.*next try in 3(\.0+)? s.*\n(.*\n)*.*could not be reported.*503/);
       await isNew(world);
       expect(server.reports).toHaveLength(3);
       expect(server.fetches[2]?.headers['if-none-match']).toBe(etagOf(world.old));
