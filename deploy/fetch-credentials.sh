@@ -1102,7 +1102,13 @@ report_one() {
       say 'the server takes no reports of refused tokens; asking it for the credentials all the same'
       to_report=''
       ;;
-    400 | 403 | 409 | 410 | 413 | 415 | 422)
+    401 | 408 | 429) report_trouble="HTTP $status" ;;
+    4??)
+      # As for the credentials: a proxy on the way does not speak for Kerbridge.
+      if [ "$content_type" != application/problem+json ]; then
+        report_trouble="HTTP $status with content type $(printable "${content_type:-none}"): not an answer of Kerbridge"
+        return
+      fi
       say "the report of token $1 was refused: HTTP $status${request_id:+ (request $request_id)}"
       to_report=$(printf %s "$to_report" | sed 's/^[^,]*,*//')
       ;;

@@ -310,6 +310,25 @@ const ROWS: readonly WatchRow[] = [
     },
   })),
   {
+    name: 'repeats a report that a proxy refused, but not one that Kerbridge refused',
+    answers: (world) => [
+      credentials(world.old, LONG),
+      answer(403, { 'Content-Type': 'text/html' }, 'no'),
+      credentials(world.old, LONG),
+      problem(413, 'too-large'),
+      credentials(world.old, BRIEFLY),
+      credentials(world.new, LONG),
+    ],
+    happens: async ({ world, server, process }) => {
+      await world.statusIs('ok');
+      await writeFile(`${world.output}.rejected`, '');
+      await process.says(/could not be reported.*403 with content type text\/html.*next try in/);
+      await isNew(world);
+      expect(process.output).toMatch(/the report of token 12 was refused: .*413/);
+      expect(server.reports).toHaveLength(2);
+    },
+  },
+  {
     name: 'repeats a report that could not be delivered',
     answers: (world) => [
       credentials(world.old, LONG),
