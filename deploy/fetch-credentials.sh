@@ -428,6 +428,9 @@ look_around() {
   case $(mv -T 2>&1) in
     *[Ii]nvalid* | *[Ii]llegal* | *recognized*) mv_options=-f ;;
   esac
+  # -h: of a link the link itself. One that is not there is no error with -c.
+  touch_options=-c
+  if touch -ch "/$PROGRAM.none" 2>/dev/null; then touch_options=-ch; fi
   # With --cacert curl still trusts the folder of certificates that it was built with. OpenSSL (and its kin) is the one
   # that looks into a folder only when it needs a certificate, so there one that is none is no error.
   ca_folder=''
@@ -1279,8 +1282,12 @@ write_status() {
   saved_outcome=$outcome
   saved_reason=$reason
   [ "$state" != ok ] || reason=''
-  if ! replace_status; then
-    say "$reason"
+  if replace_status; then
+    status_trouble=''
+  else
+    # Once, since each sign of life tries again.
+    [ "$reason" = "$status_trouble" ] || say "$reason"
+    status_trouble=$reason
   fi
   outcome=$saved_outcome
   reason=$saved_reason
@@ -1318,14 +1325,13 @@ read_status() {
 }
 
 renew_life_sign() {
-  # Somebody may have removed it.
-  if [ -f "$status_file" ]; then
-    touch -c "$status_file" 2>/dev/null
-  else
-    left=$((due_at - now))
-    [ "$left" -ge 0 ] || left=0
-    write_status "$state" "$left"
+  # Somebody may have removed it, or put one there that is another user's.
+  if [ -f "$status_file" ] && [ ! -L "$status_file" ] && touch "$touch_options" "$status_file" 2>/dev/null; then
+    return
   fi
+  left=$((due_at - now))
+  [ "$left" -ge 0 ] || left=0
+  write_status "$state" "$left"
 }
 
 # While curl runs, which may be minutes. Ends by itself after the longest try, should the watcher be killed.
@@ -1339,7 +1345,7 @@ start_life_sign() {
     while [ "$beats" -gt 0 ] && kill -0 "$$"; do
       sleep $((TICK / 100)) &
       wait "$!"
-      touch -c "$status_file"
+      touch "$touch_options" "$status_file"
       beats=$((beats - 1))
     done
   ) </dev/null >/dev/null 2>&1 &
@@ -1397,6 +1403,7 @@ main() {
   failures=0
   backoff=''
   state=waiting
+  status_trouble=''
   etag=''
   anew=no
   written_state=''

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { lstat, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { until } from './client-process.ts';
 import { CLIENTS } from './clients.ts';
@@ -373,6 +373,20 @@ const ROWS: readonly WatchRow[] = [
       await world.statusIs('ok');
       await rm(`${world.output}.status`);
       await world.statusIs('ok');
+      expect(await world.healthy()).toEqual({ exit: 0, output: '' });
+    },
+  },
+  {
+    name: 'replaces a link in the place of the status',
+    happens: async ({ world }) => {
+      await world.statusIs('ok');
+      const path = `${world.output}.status`;
+      await rename(path, join(world.folder, 'elsewhere'));
+      await symlink(join(world.folder, 'elsewhere'), path);
+      await until(
+        async () => (await lstat(path)).isFile(),
+        () => 'a status that is no link',
+      );
       expect(await world.healthy()).toEqual({ exit: 0, output: '' });
     },
   },
