@@ -1254,7 +1254,12 @@ look_for_demands() {
   if [ -n "$demanded_at" ] && [ $((now - demanded_at)) -lt "$MIN_BETWEEN_DEMANDS" ]; then
     return
   fi
+  marker_now=''
   if [ -e "$marker_file" ] || [ -L "$marker_file" ]; then
+    marker_now=$(stat -c '%d %i %y' "$marker_file" 2>/dev/null)
+  fi
+  [ "$marker_now" = "$marker_stuck" ] || marker_stuck=''
+  if [ -n "$marker_now" ] && [ -z "$marker_stuck" ]; then
     take_marker
   # After a failure the file is asked for anew in any case, and soon.
   elif [ "$state" != ok ] || files_are_ours; then
@@ -1265,7 +1270,10 @@ look_for_demands() {
 }
 
 take_marker() {
-  rm -f "$marker_file" 2>/dev/null || say "cannot remove $marker_file: remove it"
+  if ! rm -f "$marker_file" 2>/dev/null; then
+    say "cannot remove $marker_file: it counts once, remove it"
+    marker_stuck=$marker_now
+  fi
   anew=yes
   to_report=$sequence_numbers
   say "Hadoop refused the tokens of $output, says $marker_file${to_report:+: $to_report}"
@@ -1413,6 +1421,7 @@ main() {
   to_report=''
   demanded=no
   demanded_at=''
+  marker_stuck=''
   due_at=0
   not_before=0
   outcome=''
