@@ -1374,6 +1374,9 @@ report_health() {
   wall_clock=$(date +%s)
   age=$((wall_clock - changed_at))
   [ "$age" -lt "$MAX_LIFE_SIGN_AGE_SECONDS" ] || unhealthy "no sign of life of the watcher for $age s"
+  # After a clock was set back a watcher that lives mends it in a few seconds.
+  [ "$age" -gt "-$MAX_LIFE_SIGN_AGE_SECONDS" ] ||
+    unhealthy "the last sign of life of the watcher is $((-age)) s ahead of the clock"
   valid_until=''
   written_at=''
   sequence_numbers=''

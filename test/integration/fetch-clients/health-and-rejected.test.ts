@@ -38,7 +38,13 @@ const HEALTH: readonly HealthRow[] = [
   { name: 'a server that is away', given: (world) => status(world, { state: 'waiting' }), exit: 0 },
   { name: 'a server that refuses', given: (world) => status(world, { state: 'refused' }), exit: 0 },
   { name: 'a sign of life of half a minute ago', given: (world) => silentFor(world, 30), exit: 0 },
-  { name: 'a clock that was set back', given: (world) => silentFor(world, -3600), exit: 0 },
+  { name: 'a clock that was set back a little', given: (world) => silentFor(world, -30), exit: 0 },
+  {
+    name: 'a clock that was set back, and no watcher that mends it',
+    given: (world) => silentFor(world, -86_400),
+    exit: 1,
+    says: /sign of life/,
+  },
   {
     name: 'a sign of life that is too old',
     given: (world) => silentFor(world, 90),
