@@ -143,6 +143,7 @@ stop_if_asked() {
     exit 0
   fi
   case $signal in
+    HUP) exit 129 ;;
     INT) exit 130 ;;
     *) exit 143 ;;
   esac
@@ -1399,6 +1400,7 @@ main() {
   in_place=no
   trap 'on_signal TERM' TERM
   trap 'on_signal INT' INT
+  trap 'on_signal HUP' HUP
   # A watcher must not end because nobody reads what it says.
   trap '' PIPE
   trap discard_temporaries EXIT
