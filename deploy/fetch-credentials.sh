@@ -13,7 +13,8 @@
 set -u
 # A shell may have been told by its environment to export or print everything. Not with a token in a variable.
 set +aevx
-unset service_account_token SSLKEYLOGFILE
+# These can hold a token, if only for a moment.
+unset service_account_token refused_token text parsed content_type new_etag SSLKEYLOGFILE
 umask 077
 LC_ALL=C
 export LC_ALL

@@ -79,6 +79,7 @@ const ROWS: readonly FaultRow[] = [
   },
   {
     name: '401, and kubelet has put another token there meanwhile',
+    env: () => ({ refused_token: 'x' }),
     answers: (world) => [
       async (response, asked) => {
         await world.rotateToken();
@@ -358,6 +359,7 @@ const ROWS: readonly FaultRow[] = [
       ALL_PROXY: 'socks5://127.0.0.1:1',
       // What a client might use as names of its own must not be handed on.
       service_account_token: 'x',
+      text: 'x',
       SHELLOPTS: 'allexport:xtrace',
     }),
     given: async (world) => await writeFile(join(world.folder, '.curlrc'), 'request = "DELETE"\nfail\n'),
