@@ -135,6 +135,24 @@ await() {
   stop_if_asked
 }
 
+at_work=no
+
+# A shell that can start no program any more ends by itself, with the code of a wrong usage. Then rm can't be started
+# either, and trying it would be the end of this trap: what is left is emptied.
+# shellcheck disable=SC2317,SC2329 # called by trap
+on_exit() {
+  exit_code=$?
+  if [ "$at_work" = yes ] && [ -z "$signal" ]; then
+    say 'ended: the shell could start no program; give the container more memory or processes'
+    for file in $temporaries; do
+      if [ -f "$file" ] && [ ! -L "$file" ]; then : >"$file"; fi
+    done
+    exit "$EXIT_NOT_REACHED"
+  fi
+  discard_temporaries
+  exit "$exit_code"
+}
+
 # Ends the script if a signal has come.
 stop_if_asked() {
   [ -n "$signal" ] || return 0
@@ -1174,6 +1192,7 @@ limit_request() {
 }
 
 give_up() {
+  at_work=no
   backoff=''
   say_failure
   if [ "$outcome" = refused ]; then write_status refused ''; else write_status waiting ''; fi
@@ -1404,7 +1423,7 @@ main() {
   trap 'on_signal HUP' HUP
   # A watcher must not end because nobody reads what it says.
   trap '' PIPE
-  trap discard_temporaries EXIT
+  trap on_exit EXIT
   read_environment
   read_options "$@"
   check_settings
@@ -1414,6 +1433,7 @@ main() {
   fi
   look_around
 
+  at_work=yes
   failures=0
   backoff=''
   state=waiting
@@ -1449,6 +1469,7 @@ main() {
     settle ok $((refresh_after * 100))
     keep_fresh
   fi
+  at_work=no
   exit 0
 }
 
