@@ -342,7 +342,9 @@ const ROWS: readonly WatchRow[] = [
     happens: async ({ world, server, process }) => {
       await world.statusIs('ok');
       await writeFile(`${world.output}.rejected`, '');
-      await process.says(/could not be reported.*503.*next try in 3(\.0+)? s.*\n(.*\n)*.*could not be reported.*503/);
+      await process.says(
+        /could not be reported.*503.*next try in 3(\.0+)? s.*\n(.*\n)*.*could not be reported.*503/,
+      );
       await isNew(world);
       expect(server.reports).toHaveLength(3);
       expect(server.fetches[2]?.headers['if-none-match']).toBe(etagOf(world.old));
