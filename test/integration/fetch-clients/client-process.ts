@@ -8,6 +8,7 @@ export interface ClientProcessOptions {
   readonly client: Client;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  readonly path: string;
   readonly cwd: string;
 }
 
@@ -25,11 +26,11 @@ export class ClientProcess {
     this.#closed = once(child, 'close');
   }
 
-  static async start({ client, args, env, cwd }: ClientProcessOptions): Promise<ClientProcess> {
+  static async start({ client, args, env, path, cwd }: ClientProcessOptions): Promise<ClientProcess> {
     const [program = '', ...first] = client.command;
     const child = spawn(program, [...first, ...args], {
       cwd,
-      env: { PATH: await client.path(), ...env },
+      env: { PATH: path, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

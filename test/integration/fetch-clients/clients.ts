@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -15,7 +14,8 @@ const DEBIAN_PATH = '/usr/local/bin:/usr/bin:/bin';
 export interface Client {
   readonly name: string;
   readonly command: readonly string[];
-  readonly path: () => Promise<string>;
+  /** What it is to find as PATH; a folder for it to make that in. */
+  readonly path: (folder: string) => Promise<string>;
 }
 
 /** All that has the contract of docs/fetch.md. */
@@ -27,24 +27,15 @@ export const CLIENTS: readonly Client[] = [
   },
   { name: 'dash', command: ['dash', SCRIPT], path: async () => DEBIAN_PATH },
   // Nothing but the applets of busybox, its sh too, and curl: what the smallest image has.
-  { name: 'busybox', command: ['sh', SCRIPT], path: () => busyboxPath() },
+  { name: 'busybox', command: ['sh', SCRIPT], path: busyboxPath },
   ...(process.env['KERBRIDGE_FETCH_BASH'] === undefined
     ? []
     : [{ name: 'bash', command: ['bash', '--posix', SCRIPT], path: async () => DEBIAN_PATH }]),
 ].filter(({ name }) => (process.env['KERBRIDGE_FETCH_CLIENTS'] ?? name).split(',').includes(name));
 
-let busyboxFolder: Promise<string> | undefined;
-
-function busyboxPath(): Promise<string> {
-  busyboxFolder ??= makeBusyboxFolder();
-  return busyboxFolder;
-}
-
-async function makeBusyboxFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'kerbridge-busybox-'));
-  process.once('exit', () => void rm(folder, { recursive: true, force: true }));
+async function busyboxPath(folder: string): Promise<string> {
   const find = async (name: string) => (await run('sh', ['-c', `command -v ${name}`])).stdout.trim();
-  const bin = join(folder, 'bin');
+  const bin = join(folder, 'busybox');
   await mkdir(bin);
   await run(await find('busybox'), ['--install', '-s', bin]);
   await symlink(await find('curl'), join(bin, 'curl'));

@@ -26,6 +26,7 @@ export class FetchWorld implements AsyncDisposable {
   old = tokensFile();
   /** What the server has. */
   new = tokensFile();
+  readonly path: string;
   readonly #client: Client;
   readonly #processes: ClientProcess[] = [];
   readonly #servers: FakeServe[] = [];
@@ -33,8 +34,9 @@ export class FetchWorld implements AsyncDisposable {
   readonly #serviceAccountTokens: string[] = [];
   readonly #leaks: string[] = [];
 
-  private constructor(client: Client, folder: string) {
+  private constructor(client: Client, folder: string, path: string) {
     this.#client = client;
+    this.path = path;
     this.folder = folder;
     this.volume = join(folder, 'volume');
     this.output = join(this.volume, 'hadoop.token');
@@ -42,7 +44,8 @@ export class FetchWorld implements AsyncDisposable {
   }
 
   static async create(client: Client): Promise<FetchWorld> {
-    const world = new FetchWorld(client, await mkdtemp(join(tmpdir(), 'kerbridge-fetch-')));
+    const folder = await mkdtemp(join(tmpdir(), 'kerbridge-fetch-'));
+    const world = new FetchWorld(client, folder, await client.path(folder));
     await mkdir(world.volume);
     await writeFile(world.output, world.old, { mode: 0o600 });
     await world.rotateToken();
@@ -89,7 +92,7 @@ export class FetchWorld implements AsyncDisposable {
     wrapper: readonly string[] = [],
   ): Promise<ClientProcess> {
     const client = { ...this.#client, command: [...wrapper, ...this.#client.command] };
-    const process = await ClientProcess.start({ client, args, env, cwd: this.folder });
+    const process = await ClientProcess.start({ client, args, env, path: this.path, cwd: this.folder });
     this.#processes.push(process);
     return process;
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CLIENTS } from './clients.ts';
 import { expectRow, type FaultRow } from './fault-row.ts';
 import type { FetchWorld } from './fetch-world.ts';
-import { fill, makeFifo, makeReadOnly, mountFile, mountVolume } from './volumes.ts';
+import { fill, makeDevice, makeFifo, makeReadOnly, mountFile, mountVolume } from './volumes.ts';
 
 const MORE_TRIES = '--deadline=30';
 
@@ -147,13 +147,14 @@ const OUTPUT_ROWS: readonly FaultRow[] = [
   },
   {
     name: 'a device',
-    args: () => ['--output=/dev/null', MORE_TRIES],
+    args: (world) => [`--output=${elsewhere(world)}`, MORE_TRIES],
+    given: async (world) => await makeDevice(elsewhere(world)),
     exit: 5,
     file: 'old',
     says: /device/,
-    after: async () => {
-      expect((await lstat('/dev/null')).isCharacterDevice()).toBe(true);
-      expect((await readdir('/dev')).filter((name) => name.startsWith('.null'))).toEqual([]);
+    after: async (world) => {
+      expect((await lstat(elsewhere(world))).isCharacterDevice()).toBe(true);
+      expect((await readdir(world.folder)).filter((name) => name.startsWith('.'))).toEqual([]);
     },
   },
   {

@@ -22,7 +22,7 @@ async function contentsOf(world: FetchWorld): Promise<string[]> {
 /** The function that the client writes files with, in a loop: a thousand whole runs would take minutes. */
 async function writeManyTimes(client: Client, world: FetchWorld, contents: readonly string[]): Promise<void> {
   const [shell = '', script = ''] = client.command;
-  const env = { PATH: await client.path() };
+  const env = { PATH: world.path };
   if (script !== SCRIPT) {
     const main = client.command.find((part) => part.endsWith('main.ts')) ?? '';
     const [node = '', ...args] = program('write-loop.ts');

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, CLIENTS, SCRIPT } from './clients.ts';
 import { answer, credentials, problem } from './fake-serve.ts';
@@ -13,20 +12,13 @@ const TOOLS = {
   sync: 'exit 0',
 } as const;
 
-let tools: Promise<string> | undefined;
-
-async function poorPath(client: Client): Promise<string> {
-  tools ??= makeTools();
-  return `${await tools}:${await client.path()}`;
-}
-
-async function makeTools(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'kerbridge-tools-'));
-  process.once('exit', () => void rm(folder, { recursive: true, force: true }));
+async function poorPath(client: Client, folder: string): Promise<string> {
+  const tools = join(folder, 'poor-tools');
+  await mkdir(tools);
   for (const [name, text] of Object.entries(TOOLS)) {
-    await writeFile(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    await writeFile(join(tools, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   }
-  return folder;
+  return `${tools}:${await client.path(folder)}`;
 }
 
 const ROWS: readonly FaultRow[] = [
@@ -47,7 +39,7 @@ const ROWS: readonly FaultRow[] = [
   },
   {
     name: 'a folder',
-    args: (world) => [`--output=${world.folder}`],
+    args: (world) => [`--output=${world.volume}`],
     exit: 5,
     file: 'old',
   },
@@ -62,31 +54,29 @@ const ROWS: readonly FaultRow[] = [
 
 const SHELLS = CLIENTS.filter(({ command }) => command.includes(SCRIPT)).map((client) => ({
   ...client,
-  path: () => poorPath(client),
+  path: (folder: string) => poorPath(client, folder),
 }));
 
 /** Every program that the script may call, and some that a shell could have in itself, noting what it is told. */
-async function notingPath(client: Client, log: string): Promise<string> {
-  const folder = `${log}-tools`;
-  await mkdir(folder);
-  const own = await client.path();
+async function notingPath(client: Client, folder: string): Promise<string> {
+  const tools = join(folder, 'noting-tools');
+  await mkdir(tools);
+  const own = await client.path(folder);
+  const log = join(folder, 'told');
   const names =
     'awk cat chgrp chmod curl date echo head ln mv od printf rm sed sleep stat sync test touch tr';
   for (const name of names.split(' ')) {
     const text = `for argument in "$0" "$@"; do echo "$argument" >>'${log}'; done; PATH='${own}'; exec ${name} "$@"`;
-    await writeFile(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    await writeFile(join(tools, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   }
-  return `${folder}:${own}`;
+  return `${tools}:${own}`;
 }
 
 describe.each(CLIENTS.filter(({ command }) => command.includes(SCRIPT)))('$name', (client) => {
   it('tells no program the service-account token', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'kerbridge-arguments-'));
-    const log = join(folder, 'log');
-    const path = await notingPath(client, log);
     let token = '';
     await expectRow(
-      { ...client, path: async () => path },
+      { ...client, path: (folder) => notingPath(client, folder) },
       {
         name: 'after a refusal, reported tokens and another try',
         given: async (world) => {
@@ -104,13 +94,14 @@ describe.each(CLIENTS.filter(({ command }) => command.includes(SCRIPT)))('$name'
         args: (world) => ['--rejected', '--deadline=30', `--copy=${join(world.volume, 'copy')}`],
         exit: 0,
         file: 'new',
+        after: async (world) => {
+          const told = await readFile(join(world.folder, 'told'), 'utf8');
+          // It was this that it called.
+          expect(told).toMatch(/\/curl\n--disable\n[\s\S]*\/mv\n/);
+          for (const part of [token, ...token.split('.')]) expect(told).not.toContain(part);
+        },
       },
     );
-    const told = await readFile(log, 'utf8');
-    await rm(folder, { recursive: true });
-    // It was this that it called.
-    expect(told).toMatch(/\/curl\n--disable\n[\s\S]*\/mv\n/);
-    for (const part of [token, ...token.split('.')]) expect(told).not.toContain(part);
   });
 });
 

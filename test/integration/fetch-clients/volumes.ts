@@ -51,3 +51,8 @@ export async function makeFifo(path: string): Promise<void> {
 export async function makeWritable(path: string): Promise<void> {
   await asRoot('mount', '-o', 'remount,rw', path);
 }
+
+/** Another name of /dev/null, where nobody else writes. */
+export async function makeDevice(path: string): Promise<void> {
+  await asRoot('mknod', path, 'c', '1', '3');
+}

@@ -430,7 +430,7 @@ const FIRST_ROWS: readonly FaultRow[] = [
   },
   {
     name: 'with a folder as target',
-    args: (world) => [`--output=${world.folder}`],
+    args: (world) => [`--output=${world.volume}`],
     exit: 5,
     file: 'old',
   },
