@@ -1,4 +1,4 @@
-import { lutimes } from 'node:fs/promises';
+import { lstat, lutimes } from 'node:fs/promises';
 import type { Clock } from '../time/clock.ts';
 import { readRegularFile } from './read-regular-file.ts';
 import { formatStatus, parseStatus, type WatchStatus } from './watch-status.ts';
@@ -9,7 +9,7 @@ export const statusPath = (output: string): string => `${output}.status`;
 /** Where the watcher says how it stands. Its time of change is the sign of life. */
 export interface StatusFile {
   write(status: WatchStatus): Promise<void>;
-  /** The sign of life alone; rejects when the file is not there any more. */
+  /** The sign of life alone; rejects when the file is not there any more, or something else is in its place. */
   renew(): Promise<void>;
 }
 
@@ -29,6 +29,7 @@ export class StatusFileOnDisk implements StatusFile {
   }
 
   async renew(): Promise<void> {
+    if (!(await lstat(this.#path)).isFile()) throw new Error(`${this.#path} is no file`);
     const seconds = this.#clock.now() / 1000;
     await lutimes(this.#path, seconds, seconds);
   }
