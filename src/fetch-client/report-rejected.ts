@@ -1,6 +1,7 @@
 import { exchange, NoAnswerError } from './exchange.ts';
 import { judgeProblem, type NotReached, type Refusal } from './judge-problem.ts';
 import { apiUrl, type Contact, notReached } from './request-credentials.ts';
+import { withoutToken } from './without-token.ts';
 
 export type ReportReply =
   | { readonly outcome: 'reported' }
@@ -25,7 +26,7 @@ export async function reportRejected(contact: Contact, sequenceNumber: string): 
     });
     if (answer.status >= 200 && answer.status < 300) return { outcome: 'reported' };
     if (answer.status === 404 || answer.status === 405) return { outcome: 'unknown' };
-    return judgeProblem(answer);
+    return judgeProblem(withoutToken(answer, contact.serviceAccountToken));
   } catch (error) {
     return notReached(error instanceof NoAnswerError ? error.message : 'unexpected');
   }

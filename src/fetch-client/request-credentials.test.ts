@@ -176,6 +176,16 @@ describe('requestCredentials', () => {
       /^HTTP 503 x: Bearer a{39}\.\[redacted\]\.\[redacted\] d$/,
     ],
     [
+      'a problem that says back a short token',
+      ((request, response) => {
+        const sent = request.headers.authorization ?? '';
+        response
+          .writeHead(503, { 'Content-Type': 'application/problem+json' })
+          .end(JSON.stringify({ code: 'x', title: `${sent} d` }));
+      }) satisfies RequestListener,
+      /^HTTP 503 x: Bearer \[redacted\] d$/,
+    ],
+    [
       'no JSON in a problem',
       answer(503, { 'Content-Type': 'application/problem+json' }, '<'),
       /503 unknown: $/,

@@ -5,6 +5,7 @@ import { answerFacts, type AnswerFacts } from './answer-facts.ts';
 import { describeCredentials } from './describe-credentials.ts';
 import { exchange, type HttpAnswer, NoAnswerError } from './exchange.ts';
 import { contentTypeOf, judgeProblem, type NotReached, type Refusal } from './judge-problem.ts';
+import { withoutToken } from './without-token.ts';
 
 /** Which credentials: what goes into the query. */
 export interface CredentialsSelection {
@@ -48,7 +49,7 @@ export type CredentialsReply =
 export async function requestCredentials(query: CredentialsQuery): Promise<CredentialsReply> {
   const { etag = '' } = query;
   try {
-    const answer = await exchange({
+    const given = await exchange({
       ...query,
       url: credentialsUrl(query),
       method: 'GET',
@@ -58,6 +59,7 @@ export async function requestCredentials(query: CredentialsQuery): Promise<Crede
         ...(etag === '' ? {} : { 'If-None-Match': etag }),
       },
     });
+    const answer = withoutToken(given, query.serviceAccountToken);
     return answer.status === 304 && etag !== ''
       ? { outcome: 'not-modified', facts: answerFacts(answer.headers, query.clock.now()) }
       : judgeAnswer(answer, query.clock.now());

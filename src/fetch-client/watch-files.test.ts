@@ -92,7 +92,7 @@ describe('the status file', () => {
     await utimes(precious, 1, 1);
     await unlink(`${output}.status`);
     await symlink(precious, `${output}.status`);
-    await file.renew();
+    await expect(file.renew()).rejects.toThrow(/is no file$/);
     expect((await stat(precious)).mtimeMs).toBe(1000);
   });
 });
