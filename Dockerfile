@@ -11,16 +11,18 @@ COPY package.json package-lock.json .npmrc ./
 # The one native module is compiled here, against the headers of this very Node: no binary from elsewhere.
 RUN npm ci --omit=dev --ignore-scripts \
  && npm explore kerberos -- node-gyp rebuild --nodedir=/usr/local
-# What only its installation needed goes with it, and it comes back alone; of the rest, what Node never loads.
+# What only its installation needed goes with it, and it comes back alone; of the rest goes what Node never loads.
 RUN mkdir -p /kerberos/build/Release \
  && cp -R node_modules/kerberos/package.json node_modules/kerberos/LICENSE node_modules/kerberos/lib /kerberos/ \
  && strip --strip-unneeded -o /kerberos/build/Release/kerberos.node node_modules/kerberos/build/Release/kerberos.node \
  && npm uninstall kerberos --omit=dev --ignore-scripts \
  && mv /kerberos node_modules/kerberos \
- && rm -rf node_modules/@types node_modules/*/node_modules/@types node_modules/@*/*/node_modules/@types \
- && find node_modules -type f '(' -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.ts' -o -name '*.map' -o -name '*.bare' -o -iname '*.md' ')' -delete \
+ && find node_modules -type d '(' -name @types -o -name test -o -name tests -o -name __tests__ -o -name benchmarks \
+      -o -name examples ')' -prune -exec rm -r '{}' + \
+ && find node_modules -type f '(' -name '*.ts' -o -name '*.[cm]ts' -o -name '*.map' -o -name '*.test.*' -o -name '*.bare' \
+      -o -iname '*.md' ')' ! -iname 'licen[cs]e*' -delete \
  && find node_modules -depth -type d -empty -delete \
- && strip --strip-unneeded -o /build/node /usr/local/bin/node
+ && strip --strip-unneeded -o node /usr/local/bin/node
 
 # Our TypeScript as JavaScript.
 FROM ${NODE_IMAGE} AS dist
@@ -40,7 +42,7 @@ RUN apt-get update \
       login passwd mount adduser tzdata e2fsprogs logsave libext2fs2 libss2 \
       apt libapt-pkg6.0 debian-archive-keyring gpgv libgnutls30 libhogweed6 libnettle8 libp11-kit0 \
       debconf perl-base \
- && rm -rf /etc/apt /opt/* /tmp/* /usr/local/* /usr/share/doc/*/changelog* /var/cache/* /var/lib/apt /var/log/* \
+ && rm -rf /etc/apt /home/* /opt/* /tmp/* /usr/local/* /usr/share/doc/*/changelog* /usr/share/gcc /usr/share/gdb /var/cache/* /var/lib/apt /var/log/* \
  && find / -xdev -type f -perm /6000 -exec chmod a-s '{}' + \
  && mkdir /usr/local/bin
 COPY --from=modules /build/node /usr/local/bin/node

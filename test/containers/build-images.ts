@@ -43,8 +43,8 @@ export async function buildImages(engine: Engine, progress: Progress): Promise<v
           ),
         );
       }
-      // Layers of builds before that no image and no later build has use for.
-      await engine.podman(['image', 'prune', '--force']);
+      // Layers of builds before are what makes the next one quick: only old ones go.
+      await engine.podman(['image', 'prune', '--force', '--filter', 'until=168h']);
       for (const { name } of images) progress(`${name}: ${megabytes(await imageSize(engine, name))}`);
     },
     () => progress('waiting for another process that builds images'),

@@ -43,12 +43,23 @@ export async function containerEngine(dir: string = containersDir()): Promise<En
 /** What this machine (no CAP_SYS_RESOURCE, no systemd) and a storage apart need, by containers.conf(5). */
 async function writeConfiguration(dir: string): Promise<Record<string, string>> {
   const path = (name: string): string => JSON.stringify(join(dir, name));
+  const variables = {
+    CONTAINERS_CONF: join(dir, 'conf/containers.conf'),
+    CONTAINERS_STORAGE_CONF: join(dir, 'conf/storage.conf'),
+    CONTAINERS_REGISTRIES_CONF: join(dir, 'conf/registries.conf'),
+  };
+  // conmon starts podman when a container ends, to clean up or to start it again: that one must find the same storage.
+  const conmonEnvironment = [
+    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    ...Object.entries(variables).map(([name, value]) => `${name}=${value}`),
+  ];
   const files = {
     'containers.conf': `[containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
+conmon_env_vars = ${JSON.stringify(conmonEnvironment)}
 events_logger = "file"
 lock_type = "file"
 tmp_dir = ${path('tmp')}
@@ -67,12 +78,7 @@ runroot = ${path('run')}
     'registries.conf': 'unqualified-search-registries = ["docker.io"]\n',
   };
   for (const [name, text] of Object.entries(files)) await writeFileAtomically(join(dir, 'conf', name), text);
-  return {
-    CONTAINERS_CONF: join(dir, 'conf/containers.conf'),
-    CONTAINERS_STORAGE_CONF: join(dir, 'conf/storage.conf'),
-    CONTAINERS_REGISTRIES_CONF: join(dir, 'conf/registries.conf'),
-    BUILDAH_ISOLATION: 'chroot',
-  };
+  return { ...variables, BUILDAH_ISOLATION: 'chroot' };
 }
 
 export interface Leftovers {
@@ -94,6 +100,15 @@ export async function leftovers(engine: Engine): Promise<Leftovers> {
     volumes: await lines('volume', 'ls', '--format', '{{.Name}}'),
     processes: await processesOf(engine),
   };
+}
+
+/** Ends and removes all but images: what a test run that was killed left. */
+export async function removeLeftovers(engine: Engine): Promise<void> {
+  await engine.podman(['pod', 'rm', '--all', '--force', '--time', '1']);
+  await engine.podman(['rm', '--all', '--force', '--volumes', '--time', '1']);
+  await engine.podman(['volume', 'rm', '--all', '--force']);
+  const { networks } = await leftovers(engine);
+  if (networks.length > 0) await engine.podman(['network', 'rm', '--force', ...networks]);
 }
 
 /** Command lines that name the storage: conmon, which minds each container, and the DNS server of the networks. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { composeDown, composeUp, containerOf } from '../containers/compose.ts';
-import { containerEngine, leftovers } from '../containers/engine.ts';
+import { containerEngine, leftovers, removeLeftovers } from '../containers/engine.ts';
 import type { Engine } from '../containers/engine.ts';
 
 interface InspectedContainer {
@@ -15,8 +15,7 @@ describe('docker-compose.yml', () => {
 
   beforeAll(async () => {
     engine = await containerEngine();
-    // What a run before this one left when it was killed.
-    await composeDown(engine);
+    await removeLeftovers(engine);
     await composeUp(engine);
   });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { FETCH_IMAGE, IMAGE } from '../containers/build-images.ts';
-import { leftovers } from '../containers/engine.ts';
+import { containerEngine, leftovers, removeLeftovers } from '../containers/engine.ts';
 import { runHadoopFs } from '../stack/stack.ts';
 import { ContainerWorld } from './container-world.ts';
 
@@ -13,6 +13,7 @@ describe('serve from the image, with a random UID, a read-only root and no capab
   let world: ContainerWorld;
 
   beforeAll(async () => {
+    await removeLeftovers(await containerEngine());
     world = await ContainerWorld.create();
     await world.startServe();
   });
