@@ -63,7 +63,6 @@ conmon_env_vars = ${JSON.stringify(conmonEnvironment)}
 events_logger = "file"
 lock_type = "file"
 tmp_dir = ${path('tmp')}
-static_dir = ${path('libpod')}
 volume_path = ${path('volumes')}
 [network]
 network_backend = "netavark"
