@@ -104,7 +104,12 @@ describe('kerbridge check where all is well', () => {
     expect(of('keytab:broken').detail).toContain('there is no keytab');
     // What can be known of the broken one all the same.
     expect(outcomes).toContain(`kdc:broken/127.0.0.1:${world.stack.kdc.port} ok`);
-    expect(outcomes).toContain(`cancel:stack/${world.stack.hdfs.nameNodes[0]?.rpcAddress} ok`);
+    const { rpcAddress = '' } = world.stack.hdfs.nameNodes[0] ?? {};
+    expect(outcomes).toContain(`spnego:stack/${rpcAddress}/${rpcAddress} ok`);
+    expect(outcomes).toContain(`active:stack/${rpcAddress} ok`);
+    // But the broken one could deny that user, as one of its service users: so nobody's token is asked for.
+    expect(outcomes).toContain('user skipped');
+    expect(outcomes).toContain(`proxy-user:stack/${rpcAddress} skipped`);
     expect(exitCode).toBe(1);
   });
 
