@@ -5,6 +5,7 @@ import { stringify } from 'yaml';
 import type { Finding, Outcome } from '../../../src/preflight/finding.ts';
 import { readStack } from '../../stack/stack.ts';
 import type { Stack } from '../../stack/stack.ts';
+import { stackCluster } from '../stack-cluster.ts';
 import { kerbridge } from '../operators/kerbridge-process.ts';
 
 /** One run of `kerbridge check --json` on the real stack. */
@@ -34,14 +35,7 @@ export class CheckWorld implements AsyncDisposable {
   }
 
   cluster(change: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-    return {
-      name: 'stack',
-      hadoopConf: this.stack.hdfs.confDir,
-      keytab: this.stack.keytabs.kerbridge,
-      krb5Conf: this.stack.krb5Conf,
-      allowPlainHttp: true,
-      ...change,
-    };
+    return stackCluster(this.stack, change);
   }
 
   async writeConfig(

@@ -5,6 +5,7 @@ import { request as secureRequest } from 'node:https';
 import { buffer } from 'node:stream/consumers';
 import { readStack } from '../../stack/stack.ts';
 import type { Stack } from '../../stack/stack.ts';
+import { stackCluster } from '../stack-cluster.ts';
 import { temporaryFolder } from '../hadoop/hdfs-token-service.ts';
 import { createServiceAccountLogin, LEAST_RULES, TestNamespace } from '../kubernetes-objects.ts';
 import type { PodOptions, TestPod } from '../kubernetes-objects.ts';
@@ -47,14 +48,7 @@ export class ServeWorld implements AsyncDisposable {
 
   /** The configuration of one cluster: the stack's plain HDFS, with changes. */
   cluster(change: Record<string, unknown> = {}): Record<string, unknown> {
-    return {
-      name: 'stack',
-      hadoopConf: this.stack.hdfs.confDir,
-      keytab: this.stack.keytabs.kerbridge,
-      krb5Conf: this.stack.krb5Conf,
-      allowPlainHttp: true,
-      ...change,
-    };
+    return stackCluster(this.stack, change);
   }
 
   async serve(
