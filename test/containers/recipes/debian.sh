@@ -2,19 +2,32 @@
 # The root file system of debian:bookworm-slim, made with mmdebstrap: debian.sh ARCHIVE.tar
 set -eu
 archive=$1
+
+# site RELEASE: from where this machine's own apt has that release of Debian, in whatever form its sources are written.
+site() {
+  # shellcheck disable=SC2016 # apt-get and awk expand them
+  apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' | awk -v release="$1" '$1 == release { print $2; exit }'
+}
+debian=$(site bookworm)
+security=$(site bookworm-security)
+if [ -z "$debian" ] || [ -z "$security" ]; then
+  echo 'debian.sh: the sources of apt name no bookworm and bookworm-security: add them' >&2
+  exit 1
+fi
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/apt.conf.d" "$work/sources.list.d"
 # As in the public image, so that `sed` on this file does the same here and there.
-cat > "$work/sources.list.d/debian.sources" <<'END'
+cat > "$work/sources.list.d/debian.sources" <<END
 Types: deb
-URIs: http://deb.debian.org/debian
+URIs: $debian
 Suites: bookworm bookworm-updates
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 Types: deb
-URIs: http://deb.debian.org/debian-security
+URIs: $security
 Suites: bookworm-security
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
@@ -35,6 +48,6 @@ mmdebstrap "$@" --dpkgopt='path-include=/usr/share/doc/*/copyright' --aptopt='Ac
   --customize-hook='rm -f "$1/etc/apt/sources.list"' \
   --customize-hook="copy-in $work/sources.list.d $work/apt.conf.d /etc/apt" \
   bookworm "$archive" \
-  'deb http://deb.debian.org/debian bookworm main' \
-  'deb http://deb.debian.org/debian bookworm-updates main' \
-  'deb http://deb.debian.org/debian-security bookworm-security main'
+  "deb $debian bookworm main" \
+  "deb $debian bookworm-updates main" \
+  "deb $security bookworm-security main"
