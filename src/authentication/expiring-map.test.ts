@@ -8,7 +8,11 @@ function world(maxEntries = 3) {
   const left: string[] = [];
   let setBy = 0;
   const map = new ExpiringMap<string, number>({
-    clock: { now: () => clock.now() + setBy, sleep: (ms, signal) => clock.sleep(ms, signal) },
+    clock: {
+      now: () => clock.now() + setBy,
+      uptime: () => clock.uptime(),
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+    },
     maxEntries,
     onLeave: (key, value) => left.push(`${key}=${value}`),
   });

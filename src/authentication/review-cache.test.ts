@@ -54,7 +54,11 @@ function world(options: Partial<ReviewCacheOptions> & { inFlight?: number; waiti
       return await promise;
     },
     audience: 'kerbridge',
-    clock: { now: () => clock.now() + setBy, sleep: (ms, signal) => clock.sleep(ms, signal) },
+    clock: {
+      now: () => clock.now() + setBy,
+      uptime: () => clock.uptime(),
+      sleep: (ms, signal) => clock.sleep(ms, signal),
+    },
     queue,
     callTimeoutMs: 1000,
     maxEntries: 100,

@@ -124,7 +124,7 @@ describe('a caller that waits', () => {
   it('has its turn once, also when its timer ends in the same moment', async () => {
     const timer = Promise.withResolvers<void>();
     // As a timer that has ended, but whose sleeper was not told yet when it was stopped.
-    const clock = { now: () => 0, sleep: () => timer.promise };
+    const clock = { now: () => 0, uptime: () => 0, sleep: () => timer.promise };
     const queue = new BoundedQueue({ clock, inFlight: 1, waiting: 2 });
     const [first, second, third] = ['a', 'b', 'c'].map(world().work);
     const calls = [first, second, third].map((work) => queue.run(work?.run ?? never, { maxWaitMs: 100 }));

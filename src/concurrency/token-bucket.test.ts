@@ -7,7 +7,7 @@ function world(ratePerSecond: number, burst: number) {
   const clock = new FakeClock();
   let setBy = 0;
   const bucket = new TokenBucket({
-    clock: { now: () => clock.now() + setBy, sleep: (ms) => clock.sleep(ms) },
+    clock: { now: () => clock.now() + setBy, uptime: () => clock.uptime(), sleep: (ms) => clock.sleep(ms) },
     ratePerSecond,
     burst,
   });

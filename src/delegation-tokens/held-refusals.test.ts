@@ -52,7 +52,9 @@ describe('a refusal', () => {
 
   it('does not hold when the clock was set back', () => {
     let now = 1_000_000;
-    const other = new HeldRefusals({ clock: { now: () => now, sleep: () => new Promise(() => {}) } });
+    const other = new HeldRefusals({
+      clock: { now: () => now, uptime: () => now, sleep: () => new Promise(() => {}) },
+    });
     other.add('a', 'alice', no);
     now -= 1;
     expect(other.find('a', 'alice')).toBeUndefined();

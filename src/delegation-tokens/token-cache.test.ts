@@ -91,7 +91,7 @@ describe('TokenCache', () => {
   it('does not trust the age of a token when the clock was set back', async () => {
     const { tokenService, source } = setUp();
     let now = 1_000_000;
-    const clock = { now: () => now, sleep: () => new Promise<never>(() => {}) };
+    const clock = { now: () => now, uptime: () => now, sleep: () => new Promise<never>(() => {}) };
     const cache = new TokenCache({ clock });
     await cache.get({ source, owner: 'alice', namespace: 'a' });
     now -= 1;

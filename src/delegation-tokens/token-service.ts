@@ -41,11 +41,16 @@ export interface IssueRequest {
   readonly renewer: string;
 }
 
+/** What waits for a server of Hadoop goes in this order: a renewal that is due keeps a token alive that pods hold. */
+export type Urgency = 'renewal' | 'issue' | 'cancel';
+
 export interface CallOptions {
   /** Ends the call; what it rejects with is then the signal's reason or a TokenServiceError that holds it as cause. */
   readonly signal?: AbortSignal;
   /** When the signal will end the call at the latest, ms since the epoch: nothing is begun that can't end by then. */
   readonly deadline?: number;
+  /** Default `issue`. */
+  readonly urgency?: Urgency;
 }
 
 /**

@@ -137,7 +137,11 @@ describe('RevocationList', () => {
     const list = new RevocationList({
       read: () => Promise.resolve('alice'),
       parse,
-      clock: { now: () => clock.now() + offset, sleep: (ms, signal) => clock.sleep(ms, signal) },
+      clock: {
+        now: () => clock.now() + offset,
+        uptime: () => clock.uptime(),
+        sleep: (ms, signal) => clock.sleep(ms, signal),
+      },
       onEvent: () => undefined,
     });
     await list.start();

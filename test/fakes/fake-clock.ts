@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/time/clock.ts';
 
 interface Sleeper {
-  readonly at: number;
+  at: number;
   readonly wake: () => void;
 }
 
@@ -17,6 +17,8 @@ export const settle = async (): Promise<void> => {
 /** Time that stands still until a test moves it. Keeps the contract of `Clock`, an aborted sleep included. */
 export class FakeClock implements Clock {
   #now: number;
+  /** How far the clock was set by hand, which no `uptime` shows. */
+  #setBy = 0;
   readonly #sleepers = new Set<Sleeper>();
 
   constructor(startsAt = Date.parse('2026-01-01T00:00:00Z')) {
@@ -25,6 +27,18 @@ export class FakeClock implements Clock {
 
   now(): number {
     return this.#now;
+  }
+
+  uptime(): number {
+    return this.#now - this.#setBy;
+  }
+
+  /** Sets the clock, as an operator or NTP may: sleeps last as long as before. */
+  set(now: number): void {
+    const byMs = now - this.#now;
+    this.#now = now;
+    this.#setBy += byMs;
+    for (const sleeper of this.#sleepers) sleeper.at += byMs;
   }
 
   /** How many sleeps have neither ended nor been aborted: a forgotten timer shows here. */
