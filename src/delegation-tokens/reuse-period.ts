@@ -5,22 +5,25 @@ const MAX_PERIOD_MS = 7 * 24 * 3600 * 1000;
 
 /**
  * How long a token is given to new holders before they get the next one, in ms from its issue: a seventh of its
- * greatest life, so that every holder starts with some six sevenths of it, and no longer than half of its life until
- * the next renewal, so that no holder gets one that is about to lapse.
+ * greatest life, so that every holder starts with some six sevenths of it.
  *
  * Only differences of the server's own times count, so the two clocks need not agree. Throws TokenServiceError
  * `wrong-token` for a token that was dead when it was issued.
  */
-export function reusePeriodMs(
-  token: Pick<DelegationToken, 'issueDate' | 'maxDate'>,
-  expiresAt: bigint,
-): number {
+export function reusePeriodMs(token: Pick<DelegationToken, 'issueDate' | 'maxDate'>): number {
   const maximumLifeMs = Number(token.maxDate - token.issueDate);
-  const lifeMs = Number(expiresAt - token.issueDate);
-  if (maximumLifeMs <= 0 || lifeMs <= 0) {
+  if (maximumLifeMs <= 0) {
     throw new TokenServiceError('wrong-token', 'the server issued a token that had expired already', {
       fix: 'Check the token life times of the server (dfs.namenode.delegation.token.*) and its clock.',
     });
   }
-  return Math.floor(Math.min(maximumLifeMs / 7, lifeMs / 2, MAX_PERIOD_MS));
+  return Math.floor(Math.min(maximumLifeMs / 7, MAX_PERIOD_MS));
+}
+
+/**
+ * Up to nine tenths of the period, because holders are told to come back between nine and eleven tenths of it (see
+ * `createGetCredentials`): whoever does finds a new token, never the old one again.
+ */
+export function handedOutUntil(issuedAt: number, periodMs: number): number {
+  return issuedAt + 0.9 * periodMs;
 }

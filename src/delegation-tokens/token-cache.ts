@@ -1,23 +1,35 @@
 import { SingleFlight } from '../concurrency/single-flight.ts';
 import type { Clock } from '../time/clock.ts';
-import type { HeldToken, TokenSource } from './credentials.ts';
+import type { TokenSource } from './credentials.ts';
 import { HeldRefusals } from './held-refusals.ts';
-import { reusePeriodMs } from './reuse-period.ts';
+import { type CachedToken, type LiveToken, type Slot, slotKey } from './live-token.ts';
+import { isSameToken, type LiveTokens, scopeOf } from './live-tokens.ts';
+import { handedOutUntil, reusePeriodMs } from './reuse-period.ts';
+import type { Sharing } from './sharing.ts';
+import type { RecordId, TokenScope } from './token-record.ts';
 import { MAX_WAITING_PER_SOURCE, SourceQueue } from './source-queue.ts';
-import { type DelegationToken, TokenServiceError, type TokenServiceFailure } from './token-service.ts';
-import { verifyIssuedToken } from './verify-issued-token.ts';
+import { type IssueCall, issueTimedOut, type TokenIssuer } from './token-issuer.ts';
+import { TokenLimitError, type TokenLimits } from './token-limits.ts';
+import type { Proof, TokenProver } from './token-prover.ts';
+import { TokenServiceError, type TokenServiceFailure } from './token-service.ts';
+import { TokenStoreError } from './token-store.ts';
+
+export type { CachedToken } from './live-token.ts';
 
 /** A Kerberos step of 40 s and two calls of 20 s, the defaults of their limits, and some more. */
 export const FLIGHT_TIMEOUT_MS = 90_000;
 /** How long a token service may take to say what it knows once its signal is aborted. */
 export const ABANDON_AFTER_MS = 1_000;
-export const MAX_ENTRIES = 10_000;
-const SWEEP_EVERY_MS = 600_000;
+/** A caller waits no longer for the proof of a token that most likely lives. */
+const PROOF_PATIENCE_MS = 5_000;
+/** A proof that got no answer is not asked for again at once: the callers of half a minute share it. */
+const UNANSWERED_FOR_MS = 30_000;
+/** When to come back for those who got the old token because a new one could not be had. */
+const PINCH_MS = 60_000;
+/** A token that was proven dead is replaced; one that dies again at once has another trouble. */
+const MOST_ROUNDS = 4;
 
-/**
- * Answers that a repeated request would get again. Those to a renewal say something about the token itself; after any
- * other it may well be good.
- */
+/** Answers of Hadoop that a repeated request would get again. */
 const FINAL: ReadonlySet<TokenServiceFailure> = new Set([
   'invalid-token',
   'denied',
@@ -28,119 +40,95 @@ const FINAL: ReadonlySet<TokenServiceFailure> = new Set([
 export interface TokenRequest {
   readonly source: TokenSource;
   readonly owner: string;
-  /** Namespace of the asking pod: others do not get the same token, as whoever holds it can cancel it. */
+  /** The user stamped on the pod: the owner, or who asks to be the owner. */
+  readonly stampedUser: string;
+  /** Of the asking pod. */
   readonly namespace: string;
-}
-
-export interface CachedToken extends HeldToken {
-  /** Our clock just before the token was asked for, ms since the epoch. */
-  readonly issuedAt: number;
-  /** About how long after `issuedAt` a holder should have the next one. See `reusePeriodMs`. */
-  readonly reusePeriodMs: number;
-}
-
-/** What may be told of a token in memory: nothing that authenticates. Times are ms since the epoch. */
-export interface ListedToken {
-  readonly cluster: string;
-  /** Name of the source within (cluster, kind), for example the nameservice. */
-  readonly source: string;
-  readonly kind: string;
-  readonly services: readonly string[];
-  readonly owner: string;
-  readonly namespace: string;
-  readonly renewer: string;
-  readonly sequenceNumber: number;
-  /** Hadoop's clock. */
-  readonly issuedAt: bigint;
-  readonly maxDate: bigint;
-  /** undefined: not renewed yet, so its expiry is not known, and it was handed to nobody. */
-  readonly expiresAt: bigint | undefined;
-  /** When the next request gets another token; undefined as for `expiresAt`. */
-  readonly handedOutUntil: number | undefined;
+  readonly podUid: string;
 }
 
 export interface TokenCacheOptions {
   readonly clock: Clock;
-  readonly maxEntries?: number;
-  /** For one issue and its renewal: longer than one Kerberos step and two calls to Hadoop. */
+  /** ms by the steady clock. */
+  readonly now: () => number;
+  readonly tokens: LiveTokens;
+  readonly issuer: TokenIssuer;
+  readonly prover: TokenProver;
+  readonly sharing: Sharing;
+  readonly limits: TokenLimits;
+  /** A token is proven again before it is handed out when the last proof is older than this. */
+  readonly proofOfLifeMs: number;
+  /** What is stored may have been changed by others since we last heard of it. */
+  readonly isStale: () => boolean;
+  /** Reads the record anew. Rejects with TokenStoreError when that can't be done. */
+  readonly refresh: (id: RecordId, options: { readonly signal: AbortSignal }) => Promise<void>;
+  /** Takes a token that the server does not know out of its record. Rejects when that could not be written. */
+  readonly drop: (live: LiveToken, options: { readonly signal: AbortSignal }) => Promise<void>;
+  /** The slot has a proven token, and older ones that are not retired yet. */
+  readonly onSucceeded: (slot: Slot) => void;
+  /** For one issue with its proof: longer than one Kerberos step and two calls to Hadoop. */
   readonly flightTimeoutMs?: number;
   /** How many calls may wait for one source at once, also those that share a flight; default {@link MAX_WAITING_PER_SOURCE}. */
   readonly maxWaitingPerSource?: number;
   /** A look-up was answered from memory or not. */
   readonly onLookUp?: (result: 'hit' | 'miss') => void;
-}
-
-type Entry = { readonly request: TokenRequest } & (
-  | { readonly state: 'proven'; readonly cached: CachedToken }
-  /** Issued, but the renewal that tells its expiry got no answer. */
-  | { readonly state: 'unproven'; readonly token: DelegationToken; readonly issuedAt: number }
-);
-
-type Unproven = Entry & { readonly state: 'unproven' };
-
-interface FlightCall {
-  readonly signal: AbortSignal;
-  readonly deadline: number;
-  /** Aborted when the flight is over: nobody waits for the outcome any more. */
-  readonly landed: AbortSignal;
+  /** Before a hand-out. */
+  readonly onHandOutProof?: (outcome: Proof['outcome']) => void;
 }
 
 /**
- * The delegation tokens that were fetched, in memory.
+ * Answers requests for tokens: from memory, after a proof that the token still lives, or with a new one. Concurrent
+ * requests that need the same share one flight, which no caller's signal ends.
  *
- * A token is renewed once right after it was issued: the reply to an issue names no expiry, and a token that we cannot
- * renew would lapse in its holder's hands. Without that proof it is not handed out; it is kept, and the next request
- * tries the proof again instead of making another token.
- *
- * Failures are not kept, except that Hadoop's own "no" holds for a while (see HeldRefusals). Nothing here ever cancels
- * a token that a pod may hold: not at shutdown, not when an entry is dropped because there are too many (least recently
- * used first). Dropping the entry costs one fetch, and the token left behind ends by itself.
+ * A token is not handed out before Hadoop has shown that we can renew its like, since it would lapse in its holder's
+ * hands. One that is too old for new holders is, though, when the next one can't be had for now: it is renewed as well.
+ * Failures are not kept, except that Hadoop's own "no" holds for a while (see HeldRefusals).
  */
 export class TokenCache {
-  readonly #clock: Clock;
-  readonly #maxEntries: number;
+  readonly #options: TokenCacheOptions;
   readonly #flightTimeoutMs: number;
   readonly #onLookUp: (result: 'hit' | 'miss') => void;
   readonly #flights = new SingleFlight<string, CachedToken>();
-  /** In the order of their last use. */
-  readonly #entries = new Map<string, Entry>();
   readonly #refusals: HeldRefusals;
   readonly #waiting: SourceQueue;
-  #sweptAt: number;
 
   constructor(options: TokenCacheOptions) {
-    this.#clock = options.clock;
-    this.#maxEntries = options.maxEntries ?? MAX_ENTRIES;
+    this.#options = options;
     this.#flightTimeoutMs = options.flightTimeoutMs ?? FLIGHT_TIMEOUT_MS;
     this.#waiting = new SourceQueue(options.maxWaitingPerSource ?? MAX_WAITING_PER_SOURCE);
     this.#refusals = new HeldRefusals({ clock: options.clock });
     this.#onLookUp = options.onLookUp ?? (() => {});
-    this.#sweptAt = options.clock.now();
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
-  /** Every token in memory, in no particular order. Those that are not handed out any more are forgotten later. */
-  list(): ListedToken[] {
-    return [...this.#entries.values()].map(describeEntry);
+  /** Flights under way. */
+  get flights(): number {
+    return this.#flights.size;
   }
 
   /**
-   * The token for a request, from memory or from Hadoop; concurrent requests share one flight, which no caller's signal
-   * ends. Rejects with TokenServiceError (`overloaded` at once, when as many wait for the source as may), or with the
-   * reason of the caller's own signal.
+   * The token if it may be handed out now, without asking anybody. The same object as long as nothing about the token
+   * changes; a renewal makes another one.
+   */
+  recall(request: TokenRequest): CachedToken | undefined {
+    const current = this.#slot(request)?.current;
+    if (current === undefined || !this.#isGood(current)) return undefined;
+    // Another replica may be about to cancel it.
+    // check: stored-token-not-stale
+    return this.#options.isStale() ? undefined : current.cached;
+  }
+
+  /**
+   * The token for a request, from memory or from Hadoop. Rejects with TokenServiceError (`overloaded` at once, when as
+   * many wait for the source as may), TokenStoreError, TokenLimitError, or with the reason of the caller's own signal.
    */
   async get(request: TokenRequest, options: { readonly signal?: AbortSignal } = {}): Promise<CachedToken> {
     options.signal?.throwIfAborted();
-    const key = keyOf(request);
-    const entry = this.#entries.get(key);
-    if (entry !== undefined && entry.state !== 'unproven' && this.#isUsable(entry)) {
+    const known = this.recall(request);
+    if (known !== undefined) {
       this.#onLookUp('hit');
-      this.#put(key, entry);
-      return entry.cached;
+      return known;
     }
+    const key = this.#flightKey(request);
     const refusal = this.#refusals.find(request.namespace, key);
     if (refusal !== undefined) {
       this.#onLookUp('hit');
@@ -152,6 +140,11 @@ export class TokenCache {
     );
   }
 
+  /** Forgets refusals that would count as new if they came again. */
+  sweep(): void {
+    this.#refusals.sweep();
+  }
+
   /**
    * One flight, ended by its own time-out and by nothing else. The token service then says what it has learned so far,
    * or is left alone if it takes no notice of its signal.
@@ -160,14 +153,17 @@ export class TokenCache {
     const flight = new AbortController();
     const landed = new AbortController();
     const timedOut = this.#timeOut(request, flight, landed.signal);
-    const deadline = this.#clock.now() + this.#flightTimeoutMs;
-    const call = { signal: flight.signal, deadline, landed: landed.signal };
+    const deadline = this.#options.clock.now() + this.#flightTimeoutMs;
     try {
-      const cached = await Promise.race([this.#fetch(key, request, call), timedOut]);
+      const cached = await Promise.race([
+        this.#find(key, request, { signal: flight.signal, deadline }),
+        timedOut,
+      ]);
       this.#refusals.delete(request.namespace, key);
       return cached;
     } catch (error) {
-      if (flight.signal.aborted) throw error instanceof TokenServiceError ? error : flight.signal.reason;
+      const isExplained = error instanceof TokenServiceError || error instanceof TokenStoreError;
+      if (flight.signal.aborted) throw isExplained ? error : flight.signal.reason;
       if (isFinal(error)) this.#refusals.add(request.namespace, key, error);
       throw error;
     } finally {
@@ -176,149 +172,139 @@ export class TokenCache {
   }
 
   async #timeOut({ source }: TokenRequest, flight: AbortController, landed: AbortSignal): Promise<never> {
-    await this.#clock.sleep(this.#flightTimeoutMs, landed);
-    const { cluster, kind, name } = source;
-    const error = new TokenServiceError(
-      'unreachable',
-      `no ${kind} from ${name} of cluster ${cluster} within ${this.#flightTimeoutMs} ms`,
-    );
+    const { clock } = this.#options;
+    await clock.sleep(this.#flightTimeoutMs, landed);
+    const error = issueTimedOut(source, this.#flightTimeoutMs);
     flight.abort(error);
-    await this.#clock.sleep(ABANDON_AFTER_MS, landed);
+    await clock.sleep(ABANDON_AFTER_MS, landed);
     throw error;
   }
 
-  async #fetch(key: string, request: TokenRequest, call: FlightCall): Promise<CachedToken> {
-    const left = this.#entries.get(key);
-    if (left?.state === 'unproven' && this.#isUsable(left)) {
-      try {
-        return await this.#prove(key, request, left, call);
-      } catch (error) {
-        if (!isFinal(error)) throw error;
+  async #find(key: string, request: TokenRequest, call: IssueCall): Promise<CachedToken> {
+    if (this.#options.isStale()) await this.#options.refresh(this.#recordId(request), call);
+    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+      call.signal.throwIfAborted();
+      const slot = this.#slot(request);
+      const current = slot?.current;
+      if (slot !== undefined && current !== undefined && this.#isYoung(current)) {
+        const cached = await this.#proven(current, call);
+        if (cached !== undefined) {
+          if (slot.generations.length > 1) this.#options.onSucceeded(slot);
+          return cached;
+        }
+      } else {
+        try {
+          await this.#issue(key, request, slot, call);
+        } catch (error) {
+          const old = current ?? this.#slot(request)?.current;
+          if (isFinal(error) || old?.cached === undefined || !this.#isAlive(old)) throw error;
+          // Not by its age: it is handed out again when the next one can't be had, and those who got it come back soon.
+          return { ...old.cached, issuedAt: this.#options.now(), reusePeriodMs: PINCH_MS };
+        }
       }
     }
-    return await this.#prove(key, request, await this.#issue(request, call), call);
+    throw new TokenServiceError('unreachable', 'every new token was dead at once', {
+      fix: 'Check the clocks of the NameNodes and dfs.namenode.delegation.token.* there: tokens must live longer than it takes to renew them.',
+    });
   }
 
-  async #issue(request: TokenRequest, call: FlightCall): Promise<Unproven> {
-    const { source, owner } = request;
-    const { kind, renewer } = source;
-    const issuedAt = this.#clock.now();
-    const token = await source.tokenService.issue({ owner, renewer }, call);
-    // `realUser` is for the token service to judge: it knows as whom it asked.
-    verifyIssuedToken(token, { owner, renewer, kind, proxyUser: undefined });
-    reusePeriodMs(token, token.maxDate);
-    return { state: 'unproven', request, token, issuedAt };
-  }
-
-  async #prove(
-    key: string,
-    request: TokenRequest,
-    unproven: Unproven,
-    call: FlightCall,
-  ): Promise<CachedToken> {
-    const { source } = request;
-    const { token, issuedAt } = unproven;
-    call.signal.throwIfAborted();
-    try {
-      const { expiresAt } = await source.tokenService.renew(token, call);
-      call.signal.throwIfAborted();
-      const cached = { source, token, expiresAt, issuedAt, reusePeriodMs: reusePeriodMs(token, expiresAt) };
-      this.#put(key, { state: 'proven', request, cached });
-      return cached;
-    } catch (error) {
-      // A flight that was given up must not write over what a later one has found.
-      if (call.landed.aborted) throw error;
-      // Only now, so that a token which turns out useless pushes no other out.
-      if (isFinal(error)) this.#entries.delete(key);
-      else this.#put(key, unproven);
-      throw error;
+  /** Undefined: it is dead, and out of use by now. */
+  async #proven(live: LiveToken, call: IssueCall): Promise<CachedToken | undefined> {
+    if (this.#isGood(live)) return live.cached;
+    const proof = await this.#prove(live);
+    this.#options.onHandOutProof?.(proof.outcome);
+    if (proof.outcome === 'dead') {
+      await this.#options.drop(live, call);
+      return undefined;
     }
+    // Most likely it lives, and the caller could use no other one either.
+    if (live.cached !== undefined && this.#isAlive(live)) return live.cached;
+    if (proof.outcome === 'unanswered') throw proof.error;
+    return undefined;
   }
 
-  #isUsable(entry: Entry): boolean {
-    const now = this.#clock.now();
-    switch (entry.state) {
-      case 'unproven':
-        return isYoung(entry.issuedAt, reusePeriodMs(entry.token, entry.token.maxDate), now);
-      case 'proven':
-        return isYoung(entry.cached.issuedAt, entry.cached.reusePeriodMs, now);
+  async #prove(live: LiveToken): Promise<Proof> {
+    const { clock, now, prover } = this.#options;
+    const isLikely = this.#isAlive(live);
+    if (isLikely && now() - live.unansweredAt < UNANSWERED_FOR_MS) return UNANSWERED;
+    const proof = prover.prove(live, 'issue');
+    if (!isLikely) return await proof;
+    const over = new AbortController();
+    const patience = clock.sleep(PROOF_PATIENCE_MS, over.signal).then(
+      () => UNANSWERED,
+      () => UNANSWERED,
+    );
+    return await Promise.race([proof, patience]).finally(() => over.abort());
+  }
+
+  async #issue(key: string, request: TokenRequest, slot: Slot | undefined, call: IssueCall): Promise<void> {
+    const { issuer, tokens, limits, prover } = this.#options;
+    const { source, stampedUser } = request;
+    const scope = this.#scope(request);
+    const id = this.#recordId(request);
+    // A next generation is no more tokens than before, for long.
+    // check: live-tokens-limit
+    if (slot === undefined && tokens.countIn(id.namespace) >= limits.perNamespace) {
+      throw new TokenLimitError('namespace', tokens.countIn(id.namespace));
     }
+    // check: all-live-tokens-limit
+    if (slot === undefined && tokens.size >= limits.inAll) throw new TokenLimitError('all', tokens.size);
+    const known = slot?.generations.map((live) => live.recorded) ?? [];
+    const target = { id, source, scope, stampedUser };
+    const { recorded, isNew } = await issuer.issue(target, { key, known }, call);
+    const live = this.#slot(request)?.generations.find((each) => isSameToken(each.recorded, recorded));
+    if (isNew && live !== undefined) prover.noteIssued(live);
   }
 
-  #put(key: string, entry: Entry): void {
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    this.#sweep();
-    if (this.#entries.size > this.#maxEntries) this.#makeRoom();
+  #slot(request: TokenRequest): Slot | undefined {
+    const { owner, stampedUser } = request;
+    return this.#options.tokens.find(request.source, slotKey(owner, stampedUser, this.#scope(request)));
   }
 
-  /**
-   * The entry that was not used for longest, of the namespace that has most: whoever can name many users in one namespace
-   * pushes out nobody else's tokens, which would all have to be had from Hadoop again.
-   */
-  #makeRoom(): void {
-    const counts = new Map<string, number>();
-    for (const { request } of this.#entries.values())
-      counts.set(request.namespace, (counts.get(request.namespace) ?? 0) + 1);
-    const [[largest] = ['']] = [...counts].toSorted(([, one], [, other]) => other - one);
-    for (const [key, { request }] of this.#entries) {
-      if (request.namespace !== largest) continue;
-      this.#entries.delete(key);
-      return;
-    }
+  #scope(request: TokenRequest): TokenScope {
+    return scopeOf(this.#options.sharing.scopeOf(request.namespace, request.stampedUser), request);
   }
 
-  /** What will not be handed out again need not stay in memory, least of all its password. */
-  #sweep(): void {
-    const now = this.#clock.now();
-    if (Math.abs(now - this.#sweptAt) < SWEEP_EVERY_MS) return;
-    this.#sweptAt = now;
-    for (const [key, entry] of this.#entries) {
-      if (!this.#isUsable(entry)) this.#entries.delete(key);
-    }
-    this.#refusals.sweep();
+  #recordId(request: TokenRequest): RecordId {
+    const isShared = this.#scope(request).type === 'user';
+    return { namespace: isShared ? undefined : request.namespace, owner: request.owner };
+  }
+
+  #flightKey(request: TokenRequest): string {
+    const { source, owner, stampedUser } = request;
+    const slot = slotKey(owner, stampedUser, this.#scope(request));
+    return JSON.stringify([source.cluster, source.kind, source.name, source.renewer, slot]);
+  }
+
+  #isGood(live: LiveToken): boolean {
+    const now = this.#options.now();
+    return (
+      this.#isAlive(live, now) &&
+      this.#isYoung(live, now) &&
+      now - live.provenAt < this.#options.proofOfLifeMs
+    );
+  }
+
+  #isAlive({ lapsesAt, closing, dead, gone }: LiveToken, now = this.#options.now()): boolean {
+    return now < lapsesAt && !closing && !dead && !gone;
+  }
+
+  #isYoung({ cached, recorded }: LiveToken, now = this.#options.now()): boolean {
+    // Not proven yet, as after a restart: what its record says decides.
+    return cached === undefined
+      ? this.#isYoungRecord(recorded, now)
+      : now < handedOutUntil(cached.issuedAt, cached.reusePeriodMs);
+  }
+
+  #isYoungRecord({ issuedAt, token }: LiveToken['recorded'], now: number): boolean {
+    return now < handedOutUntil(issuedAt, reusePeriodMs(token));
   }
 }
 
-/** As JSON, because any of the parts may hold any separator: two requests never meet in one key. */
-function keyOf({ source, owner, namespace }: TokenRequest): string {
-  return JSON.stringify([source.cluster, source.kind, source.name, owner, source.renewer, namespace]);
-}
-
-/**
- * Up to nine tenths of the period, because holders are told to come back between nine and eleven tenths of it (see
- * `createGetCredentials`): whoever does finds a new token, never the old one again. A clock that was set back before
- * the issue says nothing about the age.
- */
-function isYoung(issuedAt: number, periodMs: number, now: number): boolean {
-  return now >= issuedAt && now < youngUntil(issuedAt, periodMs);
-}
-
-function youngUntil(issuedAt: number, periodMs: number): number {
-  return issuedAt + 0.9 * periodMs;
-}
-
-/** Field by field: what is added to a token later does not get out by itself. */
-function describeEntry(entry: Entry): ListedToken {
-  const { source, namespace } = entry.request;
-  const token = entry.state === 'proven' ? entry.cached.token : entry.token;
-  const handedOutUntil =
-    entry.state === 'proven' ? youngUntil(entry.cached.issuedAt, entry.cached.reusePeriodMs) : undefined;
-  return {
-    cluster: source.cluster,
-    source: source.name,
-    kind: source.kind,
-    services: source.services,
-    owner: token.owner,
-    namespace,
-    renewer: token.renewer,
-    sequenceNumber: token.sequenceNumber,
-    issuedAt: token.issueDate,
-    maxDate: token.maxDate,
-    expiresAt: entry.state === 'proven' ? entry.cached.expiresAt : undefined,
-    handedOutUntil,
-  };
-}
+const UNANSWERED: Proof = {
+  outcome: 'unanswered',
+  error: new TokenServiceError('unreachable', 'the server has not answered a renewal lately'),
+};
 
 function isFinal(error: unknown): error is TokenServiceError {
   return error instanceof TokenServiceError && FINAL.has(error.failure);

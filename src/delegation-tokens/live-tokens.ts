@@ -1,0 +1,162 @@
+import type { TokenSource } from './credentials.ts';
+import { createLiveToken, type LiveToken, type Slot, slotKey } from './live-token.ts';
+import { keyOf } from './record-book.ts';
+import type { RecordedToken, RecordId, TokenRecord, TokenScope } from './token-record.ts';
+
+export interface LiveTokensOptions {
+  /** Those of the configuration; what is recorded of others is left as it is. */
+  readonly sources: readonly TokenSource[];
+  /** A token that was not known before. It can be found in its slot by now. */
+  readonly onAdded: (live: LiveToken) => void;
+  /** It is recorded no more, so somebody has done with it. */
+  readonly onRemoved: (live: LiveToken) => void;
+}
+
+/** The tokens of all records, by slot: what the records say, and beside it what only this process knows. */
+export class LiveTokens {
+  readonly #options: LiveTokensOptions;
+  readonly #slots = new Map<TokenSource, Map<string, Slot>>();
+  readonly #records = new Map<string, readonly LiveToken[]>();
+  /** By namespace; undefined: shared by all. */
+  readonly #counts = new Map<string | undefined, number>();
+  readonly #numbers = new Map<number, readonly LiveToken[]>();
+  #size = 0;
+
+  constructor(options: LiveTokensOptions) {
+    this.#options = options;
+    for (const source of options.sources) this.#slots.set(source, new Map());
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  countIn(namespace: string | undefined): number {
+    return this.#counts.get(namespace) ?? 0;
+  }
+
+  *values(): Generator<LiveToken> {
+    for (const tokens of this.#records.values()) yield* tokens;
+  }
+
+  /** Sequence numbers are those of one server. */
+  withNumber(sequenceNumber: number): readonly LiveToken[] {
+    return this.#numbers.get(sequenceNumber) ?? NONE;
+  }
+
+  /** Undefined: no token of it is recorded. */
+  find(source: TokenSource, key: string): Slot | undefined {
+    return this.#slots.get(source)?.get(key);
+  }
+
+  /** The record as it is now; undefined: there is none. */
+  apply(id: RecordId, record: TokenRecord | undefined): void {
+    const key = keyOf(id);
+    const before = this.#records.get(key) ?? NONE;
+    const added: LiveToken[] = [];
+    const after: LiveToken[] = [];
+    for (const recorded of record?.tokens ?? []) {
+      const source = this.#sourceOf(recorded);
+      if (source === undefined) continue;
+      const known = before.find((live) => isSameToken(live.recorded, recorded));
+      const live = known ?? createLiveToken(recorded, this.#slotOf(source, id, recorded));
+      live.recorded = recorded;
+      after.push(live);
+      if (known === undefined) added.push(live);
+    }
+    if (after.length === 0) this.#records.delete(key);
+    else this.#records.set(key, after);
+    const removed = before.filter((live) => !after.includes(live));
+    for (const live of removed) {
+      live.gone = true;
+      this.#renumber(live, (others) => others.filter((other) => other !== live));
+    }
+    for (const live of added) this.#renumber(live, (others) => [...others, live]);
+    this.#size += added.length - removed.length;
+    this.#counts.set(id.namespace, this.countIn(id.namespace) + added.length - removed.length);
+    if (this.countIn(id.namespace) === 0) this.#counts.delete(id.namespace);
+    for (const slot of new Set([...after, ...removed].map((live) => live.slot))) {
+      this.#settle(
+        slot,
+        after.filter((live) => live.slot === slot),
+      );
+    }
+    for (const live of removed) this.#options.onRemoved(live);
+    for (const live of added) this.#options.onAdded(live);
+  }
+
+  #renumber({ recorded }: LiveToken, change: (others: readonly LiveToken[]) => readonly LiveToken[]): void {
+    const { sequenceNumber } = recorded.token;
+    const changed = change(this.withNumber(sequenceNumber));
+    if (changed.length === 0) this.#numbers.delete(sequenceNumber);
+    else this.#numbers.set(sequenceNumber, changed);
+  }
+
+  /** After one of them was closed, or opened again. */
+  settle(slot: Slot): void {
+    slot.current = slot.generations.filter(isInUse).reduce<LiveToken | undefined>(newer, undefined);
+  }
+
+  #settle(slot: Slot, generations: readonly LiveToken[]): void {
+    slot.generations = generations;
+    this.settle(slot);
+    if (generations.length === 0) this.#slots.get(slot.source)?.delete(slot.key);
+  }
+
+  #slotOf(source: TokenSource, id: RecordId, recorded: RecordedToken): Slot {
+    const slots = this.#slots.get(source) ?? new Map<string, Slot>();
+    const { scope, stampedUser } = recorded;
+    const key = slotKey(id.owner, stampedUser, scope);
+    const known = slots.get(key);
+    if (known !== undefined) return known;
+    const slot: Slot = { key, id, source, scope, stampedUser, current: undefined, generations: NONE };
+    slots.set(key, slot);
+    return slot;
+  }
+
+  #sourceOf({ cluster, source: name, kind, renewer }: RecordedToken): TokenSource | undefined {
+    return this.#options.sources.find(
+      (source) =>
+        source.cluster === cluster &&
+        source.name === name &&
+        source.kind === kind &&
+        source.renewer === renewer,
+    );
+  }
+}
+
+const NONE: readonly LiveToken[] = [];
+
+/** May be handed out, as far as its own state goes. */
+export function isInUse({ recorded, closing, dead }: LiveToken): boolean {
+  return recorded.retiredAt === undefined && recorded.tombstonedAt === undefined && !closing && !dead;
+}
+
+function newer(one: LiveToken | undefined, other: LiveToken): LiveToken {
+  return one !== undefined && one.recorded.issuedAt >= other.recorded.issuedAt ? one : other;
+}
+
+export function isSameToken(one: RecordedToken, other: RecordedToken): boolean {
+  return (
+    one.token.sequenceNumber === other.token.sequenceNumber &&
+    one.token.issueDate === other.token.issueDate &&
+    one.cluster === other.cluster &&
+    one.source === other.source &&
+    one.kind === other.kind
+  );
+}
+
+/** The scope of a request's token. */
+export function scopeOf(
+  type: TokenScope['type'],
+  pod: { readonly namespace: string; readonly podUid: string },
+): TokenScope {
+  switch (type) {
+    case 'namespace':
+      return { type, namespace: pod.namespace };
+    case 'user':
+      return { type };
+    case 'pod':
+      return { type, namespace: pod.namespace, podUid: pod.podUid };
+  }
+}

@@ -1,0 +1,155 @@
+import { Backoff } from '../concurrency/backoff.ts';
+import type { Clock } from '../time/clock.ts';
+import type { RecordId, TokenRecord } from './token-record.ts';
+import { type StoredRecord, type TokenStore, TokenStoreError } from './token-store.ts';
+
+export interface RecordBookOptions {
+  readonly store: TokenStore;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Of each record whenever another state of it becomes known, own writes included; undefined: it is gone. Must not throw. */
+  readonly onRecord: (id: RecordId, record: TokenRecord | undefined) => void;
+}
+
+/** What a change makes of the record; undefined: leave it as it is. */
+export type Change = (record: TokenRecord) => TokenRecord | undefined;
+
+const RETRY = { firstMs: 100, capMs: 2_000 };
+
+/**
+ * The records as far as they are known here, and the way to change one: read, change, compare-and-swap, again after a
+ * conflict. Changes to one record by this process come one after the other.
+ */
+export class RecordBook {
+  readonly #options: RecordBookOptions;
+  readonly #known = new Map<string, StoredRecord>();
+  /** The end of the last change that waits or is under way, by record. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor(options: RecordBookOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when all records there are have been told. */
+  async start(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    await this.#options.store.start((id, stored) => this.#hear(id, stored), options);
+  }
+
+  async stop(): Promise<void> {
+    await this.#options.store.stop();
+  }
+
+  /** Up to when every change by anybody is known here; see {@link TokenStore.knownUntil}. */
+  knownUntil(): number | undefined {
+    return this.#options.store.knownUntil();
+  }
+
+  /** Reads it from the store itself. Rejects with TokenStoreError, or with the signal's reason. */
+  async refresh(id: RecordId, options: { readonly signal: AbortSignal }): Promise<void> {
+    this.#learn(id, await this.#options.store.read(id, options));
+  }
+
+  /**
+   * Changes the record. `change` may be asked several times, each time about another state, and must have no effects of
+   * its own. Resolves to what is stored then, also when nothing had to be written. While the store can't be reached it
+   * goes on trying until the signal is aborted, and then rejects with TokenStoreError (what was written may have arrived).
+   */
+  async change(
+    id: RecordId,
+    change: Change,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<TokenRecord> {
+    const key = keyOf(id);
+    const before = this.#turns.get(key);
+    const turn = (async () => {
+      await before?.catch(() => undefined);
+      return await this.#change(id, change, signal);
+    })();
+    this.#turns.set(key, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(key) === turn) this.#turns.delete(key);
+    }
+  }
+
+  async #change(id: RecordId, change: Change, signal: AbortSignal): Promise<TokenRecord> {
+    const { store, clock, random } = this.#options;
+    const key = keyOf(id);
+    const backoff = new Backoff({ ...RETRY, random });
+    let mustRead = false;
+    for (;;) {
+      let failure: unknown;
+      try {
+        signal.throwIfAborted();
+        if (mustRead) this.#learn(id, await store.read(id, { signal }));
+        mustRead = true;
+        const known = this.#known.get(key);
+        const record = known?.record ?? { ...id, tokens: [], claims: [] };
+        const changed = change(record);
+        if (changed === undefined) return record;
+        const result = await store.write(changed, known?.version, { signal });
+        if (result.outcome === 'written') {
+          this.#learn(id, result.stored);
+          return result.stored?.record ?? { ...id, tokens: [], claims: [] };
+        }
+        continue;
+      } catch (error) {
+        if (signal.aborted) throw this.#outOfTime(id, error);
+        if (!(error instanceof TokenStoreError) || error.failure !== 'unreachable') throw error;
+        failure = error;
+      }
+      await clock.sleep(backoff.next(), signal).catch(() => {
+        throw this.#outOfTime(id, failure);
+      });
+    }
+  }
+
+  #outOfTime(id: RecordId, cause: unknown): TokenStoreError {
+    if (cause instanceof TokenStoreError) return cause;
+    const where = id.namespace === undefined ? 'all namespaces' : `namespace ${id.namespace}`;
+    return new TokenStoreError(
+      'unreachable',
+      `the tokens of ${id.owner} in ${where} could not be recorded in time`,
+      {
+        cause,
+      },
+    );
+  }
+
+  /** What the store tells by itself may be older than what we have read or written. */
+  #hear(id: RecordId, stored: StoredRecord | undefined): void {
+    const known = this.#known.get(keyOf(id));
+    if (stored === undefined) {
+      if (known !== undefined) void this.#confirmGone(id, known);
+    } else if (known === undefined || !isOlder(stored.version, known.version)) this.#learn(id, stored);
+  }
+
+  /** It may have been made anew since it was removed. Until that is known, what is known counts. */
+  async #confirmGone(id: RecordId, known: StoredRecord): Promise<void> {
+    try {
+      const now = await this.#options.store.read(id);
+      if (this.#known.get(keyOf(id)) === known) this.#learn(id, now);
+    } catch {
+      // The next change of this record finds out.
+    }
+  }
+
+  #learn(id: RecordId, stored: StoredRecord | undefined): void {
+    const key = keyOf(id);
+    if (stored?.version === this.#known.get(key)?.version && stored !== undefined) return;
+    if (stored === undefined) this.#known.delete(key);
+    else this.#known.set(key, stored);
+    this.#options.onRecord(id, stored?.record);
+  }
+}
+
+/** Versions are opaque, but where both are integers, as all of ours are, they tell which came first. */
+function isOlder(version: string, than: string): boolean {
+  return /^\d+$/.test(version) && /^\d+$/.test(than) && BigInt(version) < BigInt(than);
+}
+
+/** Neither a namespace nor a user name holds a line break. */
+export function keyOf({ namespace, owner }: RecordId): string {
+  return `${namespace ?? ''}\n${owner}`;
+}

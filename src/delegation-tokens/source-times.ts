@@ -1,0 +1,78 @@
+import type { DelegationToken } from './token-service.ts';
+
+/** The steady clock; see `SteadyClock`. */
+export interface SteadyTime {
+  readonly now: () => number;
+  /** How often it has jumped forward so far. */
+  readonly jumps: () => number;
+}
+
+type Dates = Pick<DelegationToken, 'issueDate' | 'maxDate'>;
+
+/**
+ * How the times of one source lie on our clock, and how long its renewals last. The two clocks need not agree: every issue
+ * tells the server's time, and every renewal that is not cut off by the token's end tells the server's time plus the
+ * interval. So an interval that was changed is known with the next renewal.
+ *
+ * When our clock has jumped since, a renewal can tell only one of the two: then the interval stays, until an issue tells
+ * more. All times of ours are ms by the steady clock.
+ */
+export class SourceTimes {
+  readonly #steady: SteadyTime;
+  #intervalMs: number | undefined;
+  /** Our time minus the server's. */
+  #offsetMs: number | undefined;
+  #anchoredAtJump = 0;
+
+  constructor(steady: SteadyTime) {
+    this.#steady = steady;
+  }
+
+  /** What a renewal gives, in ms; undefined: not known yet. */
+  get intervalMs(): number | undefined {
+    return this.#intervalMs;
+  }
+
+  /** A token was issued when it was `issuedAt` here. */
+  noteIssue({ issueDate }: Dates, issuedAt: number): void {
+    this.#anchor(issuedAt - Number(issueDate));
+  }
+
+  /** A token that was issued at `issuedAt`, maybe by an earlier process, was renewed; the answer came at `answeredAt`. */
+  noteRenewal(token: Dates, { expiresAt, issuedAt, answeredAt }: RenewalNoted): void {
+    this.#offsetMs ??= issuedAt - Number(token.issueDate);
+    if (expiresAt >= token.maxDate) return;
+    const isAnchored = this.#anchoredAtJump === this.#steady.jumps();
+    if (this.#intervalMs === undefined || isAnchored) {
+      // By the time of the answer, so rather too short than too long.
+      const intervalMs = Number(expiresAt) - (answeredAt - this.#offsetMs);
+      if (intervalMs > 0) this.#intervalMs = intervalMs;
+    } else {
+      this.#anchor(answeredAt - (Number(expiresAt) - this.#intervalMs));
+    }
+  }
+
+  /** The server's time on our clock. Before anything is known of the source, as if the clocks agreed. */
+  atOurs(serverTime: bigint): number {
+    return Number(serverTime) + (this.#offsetMs ?? 0);
+  }
+
+  /** When a token that was just issued is refused unless it is renewed; undefined: not known yet. */
+  firstExpiry({ issueDate, maxDate }: Dates): bigint | undefined {
+    if (this.#intervalMs === undefined) return undefined;
+    const expiresAt = issueDate + BigInt(Math.floor(this.#intervalMs));
+    return expiresAt < maxDate ? expiresAt : maxDate;
+  }
+
+  #anchor(offsetMs: number): void {
+    this.#offsetMs = offsetMs;
+    this.#anchoredAtJump = this.#steady.jumps();
+  }
+}
+
+interface RenewalNoted {
+  /** The server's word. */
+  readonly expiresAt: bigint;
+  readonly issuedAt: number;
+  readonly answeredAt: number;
+}

@@ -1,0 +1,216 @@
+import { withDeadline } from '../concurrency/deadline.ts';
+import type { Clock } from '../time/clock.ts';
+import type { PodHolders } from './holders.ts';
+import { HolderIndex } from './holder-index.ts';
+import type { LiveToken } from './live-token.ts';
+import { isSameToken, type LiveTokens } from './live-tokens.ts';
+import type { RecordBook } from './record-book.ts';
+import type { Sharing } from './sharing.ts';
+import type { RecordedToken } from './token-record.ts';
+import { TokenServiceError } from './token-service.ts';
+
+/** Where a process may die, for tests that make it die there. */
+export type CancelStep = 'tombstoned' | 'unheld' | 'cancelled' | 'dropped';
+
+export type CancelEvent =
+  | { readonly type: 'tombstoned' | 'cancelled'; readonly live: LiveToken }
+  /** Somebody turned out to hold it: it lives on, for whoever has it. */
+  | { readonly type: 'kept'; readonly live: LiveToken }
+  /** Hadoop or the store could not be asked; tried again with the next look. */
+  | { readonly type: 'failed'; readonly live: LiveToken; readonly error: unknown }
+  /** The pods could not be listed: nothing is cancelled. */
+  | { readonly type: 'holders-unknown'; readonly error: unknown };
+
+export interface UnusedTokensOptions {
+  readonly tokens: LiveTokens;
+  readonly book: RecordBook;
+  readonly holders: PodHolders;
+  readonly sharing: Sharing;
+  readonly clock: Clock;
+  /** ms by the steady clock. */
+  readonly now: () => number;
+  /** How long nobody may hold a token before it is cancelled. */
+  readonly idleMs: number;
+  /** For how long after a tombstone was written somebody may still hand the token out. */
+  readonly stalenessMs: number;
+  /** Of one write, or one cancellation. */
+  readonly timeoutMs: number;
+  /** Nobody holds it: it need not be renewed any more. */
+  readonly onSettled: (live: LiveToken) => void;
+  readonly onEvent?: (event: CancelEvent) => void;
+  readonly onStep?: (step: CancelStep) => void;
+  readonly breathe: () => Promise<void>;
+}
+
+/** How many are tombstoned, or cancelled, at once. */
+const AT_ONCE = 8;
+
+/**
+ * Cancels tokens that nobody holds any more, and never one that somebody may hold: a token that had no holder for the idle
+ * time is no longer handed out from the moment when its tombstone is written; when that has reached everybody, the pods are
+ * listed by the API server itself; and only if none of them may hold it, Hadoop is told. A process that dies on the way is
+ * followed by one that finds the tombstone and goes on from there.
+ */
+export class UnusedTokens {
+  readonly #options: UnusedTokensOptions;
+
+  constructor(options: UnusedTokensOptions) {
+    this.#options = options;
+  }
+
+  /** Looks once at all tokens. Does not reject. */
+  async look(): Promise<void> {
+    await this.#judgeTombstoned();
+    await this.#findUnheld();
+  }
+
+  async #findUnheld(): Promise<void> {
+    const { tokens, holders, now, idleMs, sharing, stalenessMs, breathe } = this.#options;
+    const pods = holders.lastSeen();
+    if (pods === undefined) return;
+    const index = await HolderIndex.of(pods, breathe);
+    const unheld: LiveToken[] = [];
+    let looked = 0;
+    for (const live of tokens.values()) {
+      looked += 1;
+      if (looked % LOOK_CHUNK === 0) await breathe();
+      if (live.recorded.tombstonedAt !== undefined || live.gone) continue;
+      live.holders = index.holdersOf(live, stalenessMs);
+      if (live.holders > 0) live.unheldSince = undefined;
+      else live.unheldSince ??= now();
+      const isIdle = live.unheldSince !== undefined && now() - live.unheldSince >= idleMs;
+      const { id, stampedUser } = live.slot;
+      if (isIdle && sharing.cancelPolicyOf(id.namespace, stampedUser) === 'when-unused') unheld.push(live);
+    }
+    await inParallel(unheld, (live) => this.#tombstone(live));
+  }
+
+  async #tombstone(live: LiveToken): Promise<void> {
+    const { tokens, now, onEvent, onStep } = this.#options;
+    live.closing = true;
+    tokens.settle(live.slot);
+    try {
+      await this.#write(live, (recorded) => ({
+        ...recorded,
+        retiredAt: recorded.retiredAt ?? now(),
+        tombstonedAt: now(),
+      }));
+      onStep?.('tombstoned');
+      onEvent?.({ type: 'tombstoned', live });
+    } catch (error) {
+      onEvent?.({ type: 'failed', live, error });
+    } finally {
+      // The record says it now; or nothing was written, or it is not known, and then the store will tell.
+      live.closing = false;
+      tokens.settle(live.slot);
+    }
+  }
+
+  async #judgeTombstoned(): Promise<void> {
+    const { tokens, now, stalenessMs, holders, breathe, onEvent } = this.#options;
+    const ripe: LiveToken[] = [];
+    for (const live of tokens.values()) {
+      const { tombstonedAt } = live.recorded;
+      if (tombstonedAt === undefined || now() - live.unansweredAt < pauseMs(live.failures)) continue;
+      // Also for a clock that was set back since the tombstone was written.
+      if (Math.abs(now() - tombstonedAt) > stalenessMs) ripe.push(live);
+    }
+    // One list for all of a namespace; for what all namespaces share, one of everything.
+    const byNamespace = Map.groupBy(ripe, (live) => live.slot.id.namespace);
+    for (const [namespace, ofNamespace] of byNamespace) {
+      try {
+        const index = await HolderIndex.of(await holders.listNow(namespace), breathe);
+        await inParallel(ofNamespace, (live) =>
+          index.holdersOf(live, stalenessMs) > 0 ? this.#keep(live) : this.#cancel(live),
+        );
+      } catch (error) {
+        onEvent?.({ type: 'holders-unknown', error });
+      }
+    }
+  }
+
+  async #keep(live: LiveToken): Promise<void> {
+    const { onEvent } = this.#options;
+    try {
+      await this.#write(live, ({ tombstonedAt: _, ...recorded }) => recorded);
+      live.unheldSince = undefined;
+      onEvent?.({ type: 'kept', live });
+    } catch (error) {
+      onEvent?.({ type: 'failed', live, error });
+    }
+  }
+
+  async #cancel(live: LiveToken): Promise<void> {
+    const { clock, now, timeoutMs, onSettled, onEvent, onStep } = this.#options;
+    onStep?.('unheld');
+    onSettled(live);
+    try {
+      const onTimeout = () => new TokenServiceError('unreachable', `not cancelled within ${timeoutMs} ms`);
+      const deadline = clock.now() + timeoutMs;
+      await withDeadline({ clock, timeoutMs, onTimeout }, (signal) =>
+        live.slot.source.tokenService.cancel(live.recorded.token, { signal, deadline, urgency: 'cancel' }),
+      );
+      onStep?.('cancelled');
+      await this.#write(live, () => undefined);
+      onStep?.('dropped');
+      onEvent?.({ type: 'cancelled', live });
+    } catch (error) {
+      live.failures += 1;
+      live.unansweredAt = now();
+      onEvent?.({ type: 'failed', live, error });
+    }
+  }
+
+  /** Changes the token in its record; undefined takes it out. */
+  async #write(
+    { slot, recorded }: LiveToken,
+    change: (recorded: RecordedToken) => RecordedToken | undefined,
+  ): Promise<void> {
+    const { book, clock, timeoutMs } = this.#options;
+    await changeToken(book, { clock, timeoutMs }, { id: slot.id, recorded }, change);
+  }
+}
+
+const LOOK_CHUNK = 5_000;
+const LONGEST_PAUSE_MS = 600_000;
+
+/** Between two tries to cancel a token. */
+function pauseMs(failures: number): number {
+  return failures === 0 ? 0 : Math.min(LONGEST_PAUSE_MS, 1_000 * 2 ** Math.min(failures, 20));
+}
+
+/** One token of a record, within a time. Nothing happens if the record doesn't have it any more. */
+export async function changeToken(
+  book: RecordBook,
+  {
+    clock,
+    timeoutMs,
+    signal,
+  }: { readonly clock: Clock; readonly timeoutMs: number; readonly signal?: AbortSignal },
+  { id, recorded }: { readonly id: LiveToken['slot']['id']; readonly recorded: RecordedToken },
+  change: (recorded: RecordedToken) => RecordedToken | undefined,
+): Promise<void> {
+  const onTimeout = () =>
+    new TokenServiceError('unreachable', `the store has not answered within ${timeoutMs} ms`);
+  await withDeadline({ clock, timeoutMs, onTimeout, signal }, (within) =>
+    book.change(
+      id,
+      (record) => {
+        const known = record.tokens.find((token) => isSameToken(token, recorded));
+        if (known === undefined) return undefined;
+        const changed = change(known);
+        const others = record.tokens.filter((token) => token !== known);
+        return { ...record, tokens: changed === undefined ? others : [...others, changed] };
+      },
+      { signal: within },
+    ),
+  );
+}
+
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  const workers = Array.from({ length: Math.min(AT_ONCE, items.length) }, async () => {
+    for (const item of rest) await work(item);
+  });
+  await Promise.all(workers);
+}
