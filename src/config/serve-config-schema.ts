@@ -1,38 +1,24 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { delegationTokensSchema } from './delegation-tokens-schema.ts';
 import { parseDuration } from './duration.ts';
 import { isAddressRange, isListenable, isLoopback, isUnspecified, MAX_PORT } from './listen-address.ts';
+import { duration, name, objectName } from './schema-parts.ts';
 
 /**
  * What the configuration file of `kerbridge serve` may hold, as it is written there. `serve-config.ts` turns it into
  * what the program uses. docs/configuration.md describes every key; a test compares the two.
  */
 
-const duration = z
-  .string({ error: 'write a duration with its unit, for example "20s", "5m" or "10h"' })
-  .refine((text) => parseDuration(text) !== undefined, {
-    error:
-      'write a duration as a whole number above zero and a unit (ms, s, m, h, d), at most 24 days: "20s", "5m", "10h"',
-  });
-
 const path = z
   .string()
   .min(1, { error: 'must not be empty; leave the key out instead' })
   .refine((text) => text === '' || isAbsolute(text), { error: 'must be an absolute path' });
 
-const name = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, {
-  error: 'must be 1 to 63 of a-z, 0-9 and "-", and start and end with a letter or digit',
-});
-
-/** RFC 1123 subdomain, as the API server demands of most names. */
-const objectName = z
-  .string()
-  .regex(/^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/, {
-    error: 'must be a name of Kubernetes: a-z, 0-9, "-" and "."',
-  });
-
 /** Of the whole server; see SERVER_LIMITS in src/http-api/limits.ts. */
 const MAX_REQUESTS = 1_000;
+/** Some 2 KB of memory each, and some 300 bytes of a NameNode's. */
+const MAX_TOKENS = 1_000_000;
 const MAX_TOKEN_LIFETIME_MS = 86_400_000;
 
 const text = z.string().min(1, { error: 'must not be empty; leave the key out instead' });
@@ -146,12 +132,15 @@ export const serveConfigSchema = z.strictObject({
   clusters: z
     .array(clusterSchema, { error: 'name at least one cluster, or use --hadoop-conf and --keytab' })
     .min(1, { error: 'name at least one cluster, or use --hadoop-conf and --keytab' }),
+  delegationTokens: delegationTokensSchema.prefault({}),
   limits: z
     .strictObject({
       hadoopCallTimeout: duration.default('20s'),
       kerberosStepTimeout: duration.default('40s'),
       kubernetesCallTimeout: duration.default('10s'),
       requestsPerNamespace: z.int().min(1).max(MAX_REQUESTS).default(200),
+      tokensPerNamespace: z.int().min(1).max(MAX_TOKENS).default(1_000),
+      tokens: z.int().min(1).max(MAX_TOKENS).default(200_000),
     })
     .prefault({}),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).prefault({}),

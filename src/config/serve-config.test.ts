@@ -56,11 +56,21 @@ describe('parseServeConfig', () => {
           services: {},
         },
       ],
+      delegationTokens: {
+        store: 'kubernetes',
+        storeNamespace: undefined,
+        idleMs: 600_000,
+        proofOfLifeMs: 600_000,
+        stalenessMs: 30_000,
+        sharing: [],
+      },
       limits: {
         hadoopCallTimeoutMs: 20_000,
         kerberosStepTimeoutMs: 40_000,
         kubernetesCallTimeoutMs: 10_000,
         requestsPerNamespace: 200,
+        tokensPerNamespace: 1_000,
+        tokens: 200_000,
       },
       logLevel: 'info',
       shutdownDrainPeriodMs: 5_000,
@@ -219,6 +229,36 @@ describe('parseServeConfig', () => {
       /^identity\.revocationsConfigMap\.namespace: must be 1 to 63/,
     ],
     ['a relative audit file', { ...minimal, audit: { file: 'audit.log' } }, /^audit\.file: must be an abs/],
+    [
+      'a store that there is not',
+      { ...minimal, delegationTokens: { store: 'redis' } },
+      /^delegationTokens\.store: /,
+    ],
+    [
+      'a staleness bound that nothing can keep',
+      { ...minimal, delegationTokens: { stalenessBound: '1s' } },
+      /^delegationTokens\.stalenessBound: must be at least 5s/,
+    ],
+    [
+      'sharing by what is no scope',
+      { ...minimal, delegationTokens: { sharing: [{ scope: 'cluster' }] } },
+      /^delegationTokens\.sharing\[0\]\.scope: /,
+    ],
+    [
+      'sharing by users that are none',
+      { ...minimal, delegationTokens: { sharing: [{ users: ['alice@REALM'] }] } },
+      /^delegationTokens\.sharing\[0\]\.users\[0\]: must be a short user name/,
+    ],
+    [
+      'sharing by namespaces that are none',
+      { ...minimal, delegationTokens: { sharing: [{ namespaces: ['a.b'] }] } },
+      /^delegationTokens\.sharing\[0\]\.namespaces\[0\]: must be the name of a namespace/,
+    ],
+    [
+      'no tokens for a namespace',
+      { ...minimal, limits: { tokensPerNamespace: 0 } },
+      /^limits\.tokensPerNamespace: /,
+    ],
     [
       'no requests for a namespace',
       { ...minimal, limits: { requestsPerNamespace: 0 } },

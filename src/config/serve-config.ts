@@ -1,4 +1,5 @@
 import type { ConfigProblem } from './config-problem.ts';
+import { type DelegationTokensConfig, toDelegationTokens } from './delegation-tokens-schema.ts';
 import { parseDuration } from './duration.ts';
 import { explainIssue } from './explain-issue.ts';
 import type { ListenAddress } from './listen-address.ts';
@@ -44,11 +45,15 @@ export interface ServeConfig {
   readonly audit: { readonly file: string | undefined };
   /** At least one; the first is the default. */
   readonly clusters: readonly [ClusterConfig, ...ClusterConfig[]];
+  readonly delegationTokens: DelegationTokensConfig;
   readonly limits: {
     readonly hadoopCallTimeoutMs: number;
     readonly kerberosStepTimeoutMs: number;
     readonly kubernetesCallTimeoutMs: number;
     readonly requestsPerNamespace: number;
+    /** Live delegation tokens, of all generations. */
+    readonly tokensPerNamespace: number;
+    readonly tokens: number;
   };
   readonly logLevel: RawServeConfig['log']['level'];
   readonly shutdownDrainPeriodMs: number;
@@ -74,7 +79,7 @@ export interface ClusterConfig {
 
 /** Sections that a diagnosis can look at by themselves. */
 export type ServeConfigSections = Partial<
-  Pick<ServeConfig, 'listen' | 'admin' | 'kubernetes' | 'identity' | 'audit' | 'limits'>
+  Pick<ServeConfig, 'listen' | 'admin' | 'kubernetes' | 'identity' | 'audit' | 'delegationTokens' | 'limits'>
 >;
 
 export type ServeConfigResult =
@@ -117,6 +122,7 @@ function goodSections(input: unknown): ServeConfigSections {
   const kubernetes = shape.kubernetes.safeParse(valueAt(input, 'kubernetes')).data;
   const identity = shape.identity.safeParse(valueAt(input, 'identity')).data;
   const audit = shape.audit.safeParse(valueAt(input, 'audit')).data;
+  const delegationTokens = shape.delegationTokens.safeParse(valueAt(input, 'delegationTokens')).data;
   const limits = shape.limits.safeParse(valueAt(input, 'limits')).data;
   return {
     ...(listen === undefined ? {} : { listen: toListen(listen) }),
@@ -124,6 +130,7 @@ function goodSections(input: unknown): ServeConfigSections {
     ...(kubernetes === undefined ? {} : { kubernetes: toKubernetes(kubernetes) }),
     ...(identity === undefined ? {} : { identity: toIdentity(identity) }),
     ...(audit === undefined ? {} : { audit: { file: audit.file } }),
+    ...(delegationTokens === undefined ? {} : { delegationTokens: toDelegationTokens(delegationTokens) }),
     ...(limits === undefined ? {} : { limits: toLimits(limits) }),
   };
 }
@@ -137,6 +144,7 @@ function toServeConfig(raw: RawServeConfig): ServeConfig {
     kubernetes: toKubernetes(raw.kubernetes),
     identity: toIdentity(raw.identity),
     audit: { file: raw.audit.file },
+    delegationTokens: toDelegationTokens(raw.delegationTokens),
     clusters: [first, ...rest],
     limits: toLimits(raw.limits),
     logLevel: raw.log.level,
@@ -182,6 +190,8 @@ function toLimits(raw: RawServeConfig['limits']): ServeConfig['limits'] {
     kerberosStepTimeoutMs: milliseconds(raw.kerberosStepTimeout),
     kubernetesCallTimeoutMs: milliseconds(raw.kubernetesCallTimeout),
     requestsPerNamespace: raw.requestsPerNamespace,
+    tokensPerNamespace: raw.tokensPerNamespace,
+    tokens: raw.tokens,
   };
 }
 

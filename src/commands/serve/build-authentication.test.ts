@@ -74,6 +74,8 @@ function setUp(change: Partial<KubernetesConfig> = {}) {
         kerberosStepTimeoutMs: 1,
         kubernetesCallTimeoutMs: 10_000,
         requestsPerNamespace: 1,
+        tokensPerNamespace: 10,
+        tokens: 100,
       },
       identity: {
         annotation: 'stamp',
