@@ -16,14 +16,23 @@ const TOKEN = {
   source: 'ns1',
   kind: 'HDFS_DELEGATION_TOKEN',
   owner: 'alice',
+  stampedUser: 'alice',
   namespace: 'team-a',
+  scope: 'namespace',
+  podUid: null,
   renewer: 'kerbridge',
   services: ['ha-hdfs:ns1'],
   sequenceNumber: 12,
   issuedAt: '2026-01-01T00:00:00.000Z',
   expiresAt: '2026-01-02T00:00:00.000Z',
   maxDate: '2026-01-08T00:00:00.000Z',
+  state: 'current',
   handedOutUntil: '2026-01-01T10:48:00.000Z',
+  retiredAt: null,
+  tombstonedAt: null,
+  provenAt: null,
+  holders: 2,
+  failures: 0,
 };
 const listOf = (replica: string, ...held: object[]) => ({ replica, tokens: held, truncated: false });
 
@@ -188,7 +197,7 @@ describe('kerbridge tokens', () => {
   });
 
   it('prints a table for each replica, and fails if one of them does', async () => {
-    const odd = { ...TOKEN, owner: 'b\u001b[2Job', expiresAt: null };
+    const odd = { ...TOKEN, owner: 'b\u001b[2Job', namespace: null, expiresAt: null };
     const urls = [
       await answering(200, 'application/json', listOf('kerbridge-0', TOKEN, odd)),
       await problem(403, 'not-allowed'),
@@ -200,10 +209,10 @@ describe('kerbridge tokens', () => {
     expect(out.split('\n')).toEqual([
       'replica kerbridge-0: 2 token(s)',
       expect.stringMatching(
-        /^USER {2,}NAMESPACE {2,}CLUSTER {2,}KIND {2,}SEQUENCE {2,}EXPIRES {2,}MAX DATE$/,
+        /^USER {2,}NAMESPACE {2,}CLUSTER {2,}KIND {2,}SEQUENCE {2,}STATE {2,}PODS {2,}EXPIRES {2,}MAX DATE$/,
       ),
-      'alice    team-a     prod     HDFS_DELEGATION_TOKEN  12        2026-01-02T00:00:00.000Z  2026-01-08T00:00:00.000Z',
-      expect.stringMatching(/^b\?\[2Job .* not handed out {2,}2026/),
+      'alice              team-a     prod     HDFS_DELEGATION_TOKEN  12        current  2     2026-01-02T00:00:00.000Z  2026-01-08T00:00:00.000Z',
+      expect.stringMatching(/^b\?\[2Job for alice {2,}\(all\) .* not known yet {2,}2026/),
       '',
       'replica kerbridge-1: 0 token(s)',
       'There are more: ask for one --user or --namespace.',

@@ -2,6 +2,7 @@ import type { Clock } from '../time/clock.ts';
 import { SteadyClock } from '../time/steady-clock.ts';
 import type { TokenSource } from './credentials.ts';
 import type { PodHolders } from './holders.ts';
+import { describeLiveToken, type ListedToken } from './listed-token.ts';
 import type { LiveToken, Slot } from './live-token.ts';
 import { isInUse, isSameToken, LiveTokens } from './live-tokens.ts';
 import { RecordBook } from './record-book.ts';
@@ -203,6 +204,11 @@ export class TokenLife {
     this.#stopped.abort();
     for (const renewer of this.#renewers.values()) renewer.stop();
     await this.#book.stop();
+  }
+
+  /** Every token there is, in no particular order. */
+  list(): ListedToken[] {
+    return [...this.tokens.values()].map(describeLiveToken);
   }
 
   /** What the client of a pod says that Hadoop has refused. */

@@ -1,23 +1,36 @@
-import type { ListedToken } from '../delegation-tokens/token-cache.ts';
+import type { ListedToken } from '../delegation-tokens/listed-token.ts';
 import { rfc3339 } from './credentials-document.ts';
 
 /** The JSON answer of `GET /v1/tokens`: metadata only. Dates are RFC 3339 in UTC; null is "not known yet". */
 export interface TokensDocument {
-  /** Which process answers: each holds tokens of its own. */
+  /** Which process answers. */
   readonly replica: string;
   readonly tokens: readonly {
     readonly cluster: string;
     readonly source: string;
     readonly kind: string;
     readonly owner: string;
-    readonly namespace: string;
+    /** Another than the owner: who asked to be the owner (`doAs`). */
+    readonly stampedUser: string;
+    /** null: shared by all namespaces. */
+    readonly namespace: string | null;
+    readonly scope: 'namespace' | 'user' | 'pod';
+    readonly podUid: string | null;
     readonly renewer: string;
     readonly services: readonly string[];
     readonly sequenceNumber: number;
     readonly issuedAt: string;
     readonly expiresAt: string | null;
     readonly maxDate: string;
+    readonly state: 'current' | 'retired' | 'tombstoned';
     readonly handedOutUntil: string | null;
+    readonly retiredAt: string | null;
+    readonly tombstonedAt: string | null;
+    readonly provenAt: string | null;
+    /** Pods that may hold it, as last counted. */
+    readonly holders: number;
+    /** Renewals that failed in a row. */
+    readonly failures: number;
   }[];
   /** There are more that fit the question: ask for one user or one namespace. */
   readonly truncated: boolean;
@@ -42,23 +55,36 @@ function describeToken(token: ListedToken): TokensDocument['tokens'][number] {
     source: token.source,
     kind: token.kind,
     owner: token.owner,
-    namespace: token.namespace,
+    stampedUser: token.stampedUser,
+    namespace: token.namespace ?? null,
+    scope: token.scope,
+    podUid: token.podUid ?? null,
     renewer: token.renewer,
     services: token.services,
     sequenceNumber: token.sequenceNumber,
     issuedAt: rfc3339(token.issuedAt),
     expiresAt: token.expiresAt === undefined ? null : rfc3339(token.expiresAt),
     maxDate: rfc3339(token.maxDate),
-    handedOutUntil:
-      token.handedOutUntil === undefined ? null : rfc3339(BigInt(Math.trunc(token.handedOutUntil))),
+    state: token.state,
+    handedOutUntil: dateOf(token.handedOutUntil),
+    retiredAt: dateOf(token.retiredAt),
+    tombstonedAt: dateOf(token.tombstonedAt),
+    provenAt: dateOf(token.provenAt),
+    holders: token.holders,
+    failures: token.failures,
   };
+}
+
+function dateOf(ms: number | undefined): string | null {
+  return ms === undefined ? null : rfc3339(BigInt(Math.trunc(ms)));
 }
 
 const SORT_KEYS = ['owner', 'namespace', 'cluster', 'kind', 'source'] as const;
 
 function byOwner(one: ListedToken, other: ListedToken): number {
   for (const key of SORT_KEYS) {
-    if (one[key] !== other[key]) return one[key] < other[key] ? -1 : 1;
+    const [mine = '', others = ''] = [one[key], other[key]];
+    if (mine !== others) return mine < others ? -1 : 1;
   }
   return one.sequenceNumber - other.sequenceNumber;
 }

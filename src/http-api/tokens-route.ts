@@ -3,7 +3,7 @@ import type {
   OperatorResult,
   ResourceAccess,
 } from '../authentication/authenticate-operator.ts';
-import type { ListedToken } from '../delegation-tokens/token-cache.ts';
+import type { ListedToken } from '../delegation-tokens/listed-token.ts';
 import { Place, Slots } from './limits.ts';
 import {
   authenticationProblem,

@@ -120,14 +120,16 @@ function toText({ replica, tokens, truncated }: ListedTokens): string {
     tokens.length === 0
       ? ''
       : formatTable(
-          ['USER', 'NAMESPACE', 'CLUSTER', 'KIND', 'SEQUENCE', 'EXPIRES', 'MAX DATE'],
+          ['USER', 'NAMESPACE', 'CLUSTER', 'KIND', 'SEQUENCE', 'STATE', 'PODS', 'EXPIRES', 'MAX DATE'],
           tokens.map((token) => [
-            token.owner,
-            token.namespace,
+            token.stampedUser === token.owner ? token.owner : `${token.owner} for ${token.stampedUser}`,
+            token.namespace ?? '(all)',
             token.cluster,
             token.kind,
             String(token.sequenceNumber),
-            token.expiresAt ?? 'not handed out',
+            token.state,
+            String(token.holders),
+            token.expiresAt ?? 'not known yet',
             token.maxDate,
           ]),
         );

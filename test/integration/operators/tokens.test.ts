@@ -8,7 +8,7 @@ import {
 } from '../../../src/authentication/authenticate-operator.ts';
 import { SigningKeys } from '../../../src/authentication/signing-keys.ts';
 import { createOperatorTokenFilter } from '../../../src/authentication/token-filter.ts';
-import type { ListedToken } from '../../../src/delegation-tokens/token-cache.ts';
+import type { ListedToken } from '../../../src/delegation-tokens/listed-token.ts';
 import { sendProblem } from '../../../src/http-api/problem.ts';
 import {
   createTokensRoute,
@@ -36,13 +36,22 @@ const TOKEN: ListedToken = {
   kind: 'HDFS_DELEGATION_TOKEN',
   services: ['127.0.0.1:8020'],
   owner: 'alice',
+  stampedUser: 'alice',
   namespace: 'team-a',
+  scope: 'namespace',
+  podUid: undefined,
   renewer: 'kerbridge',
   sequenceNumber: 12,
   issuedAt: 1_767_225_600_000n,
   maxDate: 1_767_830_400_000n,
   expiresAt: 1_767_312_000_000n,
+  state: 'current',
   handedOutUntil: 1_767_264_480_000,
+  retiredAt: undefined,
+  tombstonedAt: undefined,
+  provenAt: undefined,
+  holders: 2,
+  failures: 0,
 };
 
 /** The route as `serve` has it, with the rights that `serve` has and no Hadoop. */
