@@ -5,9 +5,9 @@ import { describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
 import { BoundedQueue, QueueFullError, QueueTimeoutError } from './bounded-queue.ts';
 
-function world({ inFlight = 1, waiting = 2 } = {}) {
+function world({ inFlight = 1, waiting = 2, lanes = 1 } = {}) {
   const clock = new FakeClock();
-  const queue = new BoundedQueue({ clock, inFlight, waiting });
+  const queue = new BoundedQueue({ clock, inFlight, waiting, lanes });
   const begun: string[] = [];
   /** Work that ends when it is told to. */
   const work = (name: string) => {
@@ -145,6 +145,119 @@ describe('a caller that waits', () => {
     const signal = AbortSignal.abort('late');
     expect(await outcomeOf(queue.run(work('a').run, { signal }))).toBe('late');
     expect([begun, counts()]).toEqual([[], [0, 0]]);
+  });
+});
+
+describe('lanes', () => {
+  const [URGENT, USUAL, LATER] = [0, 1, 2];
+
+  /** One runs until `end`; the others wait, each in the lane of its first letter. */
+  function busy(waiting: number) {
+    const made = world({ waiting, lanes: 3 });
+    const first = made.work('first');
+    const running = made.queue.run(first.run);
+    const lanes: Readonly<Record<string, number>> = { u: URGENT, i: USUAL, l: LATER };
+    const come = (name: string, more: { maxWaitMs?: number; signal?: AbortSignal } = {}) => {
+      const { queue, begun } = made;
+      const lane = lanes[name.charAt(0)] ?? URGENT;
+      return outcomeOf(queue.run(async () => void begun.push(name), { lane, ...more }));
+    };
+    const end = async () => {
+      first.end();
+      await running;
+    };
+    const began = () => made.begun.slice(1);
+    return { ...made, come, end, began };
+  }
+
+  it('go by urgency, and each in the order of coming', async () => {
+    const { queue, come, end, began } = busy(10);
+    const calls = ['l1', 'i1', 'u1', 'l2', 'i2', 'u2', 'i3'].map((name) => come(name));
+    expect([queue.waiting, queue.waitingByLane]).toEqual([7, [2, 3, 2]]);
+    await end();
+    await Promise.all(calls);
+    expect(began()).toEqual(['u1', 'u2', 'i1', 'i2', 'i3', 'l1', 'l2']);
+    expect([queue.running, queue.waitingByLane]).toEqual([0, [0, 0, 0]]);
+  });
+
+  it.each([
+    ['the youngest of the last lane', ['i1', 'l1', 'l2', 'i2'], 'u1', 'l2'],
+    ['the youngest of the lane between when the last is empty', ['i1', 'i2', 'u1', 'i3'], 'u2', 'i3'],
+    ['the youngest of the last lane also for one of the lane between', ['u1', 'l1', 'l2', 'i1'], 'i2', 'l2'],
+    ['the only one', ['u1', 'u2', 'u3', 'l1'], 'i1', 'l1'],
+  ])('who comes to a full queue displaces %s', async (_, waiting, comer, displaced) => {
+    const { queue, come, end, began } = busy(4);
+    const calls = new Map(waiting.map((name) => [name, come(name)]));
+    const last = come(comer);
+    expect(await calls.get(displaced)).toBeInstanceOf(QueueFullError);
+    expect(await calls.get(displaced)).toMatchObject({
+      message: '1 calls run and 4 wait, and a more urgent one came',
+    });
+    expect(queue.waiting).toBe(4);
+    await end();
+    await Promise.all([...calls.values(), last]);
+    expect(began()).not.toContain(displaced);
+    expect(began().toSorted()).toEqual([...waiting, comer].filter((name) => name !== displaced).toSorted());
+  });
+
+  it.each([
+    ['u3', ['u1', 'u2']],
+    ['i3', ['i1', 'u1']],
+    ['l3', ['l1', 'i1']],
+    ['l3', ['u1', 'u2']],
+  ])('%s is refused when %j wait and nobody else may: none is less urgent', async (comer, waiting) => {
+    const { queue, come, end, began } = busy(2);
+    const calls = waiting.map((name) => come(name));
+    const refused = await come(comer);
+    expect(refused).toBeInstanceOf(QueueFullError);
+    expect(refused).toMatchObject({ message: '1 calls run and 2 wait' });
+    expect(queue.waiting).toBe(2);
+    await end();
+    await Promise.all(calls);
+    expect(began().toSorted()).toEqual(waiting.toSorted());
+  });
+
+  it('keep every urgent call through a flood of others', async () => {
+    const { queue, come, end, began } = busy(20);
+    const flood: Promise<unknown>[] = [];
+    const urgent: Promise<unknown>[] = [];
+    for (let index = 0; index < 1000; index += 1) {
+      flood.push(come(`i${index}`));
+      if (index % 50 === 0) urgent.push(come(`u${index}`));
+    }
+    expect(queue.waitingByLane).toEqual([20, 0, 0]);
+    await end();
+    await Promise.all(urgent);
+    expect(began()).toEqual(Array.from({ length: 20 }, (_, index) => `u${index * 50}`));
+    for (const outcome of await Promise.all(flood)) expect(outcome).toBeInstanceOf(QueueFullError);
+  });
+
+  it('leave neither timer nor listener of who was displaced, nor count it twice', async () => {
+    const { clock, queue, come, end, began } = busy(1);
+    const caller = new AbortController();
+    const displaced = come('l1', { maxWaitMs: 100, signal: caller.signal });
+    const urgent = come('u1');
+    expect(await displaced).toBeInstanceOf(QueueFullError);
+    expect([clock.sleeping, getEventListeners(caller.signal, 'abort')]).toEqual([0, []]);
+    caller.abort('gone');
+    await clock.advance(200);
+    expect(queue.waitingByLane).toEqual([1, 0, 0]);
+    await end();
+    await urgent;
+    expect([began(), queue.running, queue.waiting]).toEqual([['u1'], 0, 0]);
+  });
+
+  it('have no room where nobody may wait', async () => {
+    const { come, end } = busy(0);
+    expect(await come('u1')).toBeInstanceOf(QueueFullError);
+    await end();
+  });
+
+  it('that are not there are a bug of the caller', async () => {
+    const { queue, end } = busy(2);
+    await expect(queue.run(never, { lane: 3 })).rejects.toBeInstanceOf(RangeError);
+    await end();
+    expect([queue.running, queue.waiting]).toEqual([0, 0]);
   });
 });
 

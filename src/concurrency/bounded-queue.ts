@@ -1,7 +1,7 @@
 import type { Clock } from '../time/clock.ts';
 import { LinkedQueue } from './linked-queue.ts';
 
-/** As many wait as may: nothing was begun. */
+/** As many wait as may, and none of them is less urgent; or a more urgent call has taken the place: nothing was begun. */
 export class QueueFullError extends Error {
   override readonly name = 'QueueFullError';
 }
@@ -15,8 +15,10 @@ export interface BoundedQueueOptions {
   readonly clock: Clock;
   /** How many run at once at most; at least 1. */
   readonly inFlight: number;
-  /** How many more wait at most. */
+  /** How many more wait at most, in all lanes together. */
   readonly waiting: number;
+  /** How many lanes there are for those that wait; at least 1, which is the default. */
+  readonly lanes?: number;
 }
 
 export interface QueueRunOptions {
@@ -24,23 +26,41 @@ export interface QueueRunOptions {
   readonly signal?: AbortSignal | undefined;
   /** For the turn to come, not for the work. Default: any time. */
   readonly maxWaitMs?: number;
+  /** Where to wait: 0 is the most urgent lane, and the default. */
+  readonly lane?: number;
+}
+
+interface Waiter {
+  /** Takes the caller out of the queue and gives it a place. */
+  readonly begin: () => void;
+  /** Takes the caller out of the queue. */
+  readonly refuse: (reason: QueueFullError) => void;
 }
 
 /**
- * What some other server is spared: so many calls at once at most, so many more that wait, first come, first served.
+ * What some other server is spared: so many calls at once at most, so many more that wait. A place that becomes free goes
+ * to the most urgent lane in which somebody waits, and there to who came first.
+ *
+ * When as many wait as may, it is the least urgent that has to go: who comes then takes the place of the youngest in the
+ * last lane, if that lane is less urgent than its own, and is refused otherwise. So no flood in one lane keeps a call of a
+ * more urgent one out.
+ *
+ * The priority is strict, and a lane can be starved by those before it: what goes into them must be bounded by something
+ * else than this queue. Nobody starves unseen, since a caller that waits too long is told so.
  */
 export class BoundedQueue {
   readonly #clock: Clock;
   readonly #maxRunning: number;
   readonly #maxWaiting: number;
-  /** Each takes one out of the queue and gives it a place. */
-  readonly #turns = new LinkedQueue<() => void>();
+  /** The most urgent first. */
+  readonly #lanes: readonly LinkedQueue<Waiter>[];
   #running = 0;
 
   constructor(options: BoundedQueueOptions) {
     this.#clock = options.clock;
     this.#maxRunning = options.inFlight;
     this.#maxWaiting = options.waiting;
+    this.#lanes = Array.from({ length: options.lanes ?? 1 }, () => new LinkedQueue<Waiter>());
   }
 
   get running(): number {
@@ -48,13 +68,18 @@ export class BoundedQueue {
   }
 
   get waiting(): number {
-    return this.#turns.size;
+    return this.#lanes.reduce((total, { size }) => total + size, 0);
+  }
+
+  /** Of each lane, the most urgent first. */
+  get waitingByLane(): readonly number[] {
+    return this.#lanes.map(({ size }) => size);
   }
 
   /**
    * What `work` gives, once its turn has come; its place is free again when it has settled. Rejects with what the work
-   * rejects with, or, when it was not begun, with QueueFullError (at once), QueueTimeoutError, or the reason of the
-   * caller's signal.
+   * rejects with, or, when it was not begun, with QueueFullError (at once, or when somebody more urgent comes to a full
+   * queue), QueueTimeoutError, or the reason of the caller's signal.
    */
   async run<T>(work: () => Promise<T>, options: QueueRunOptions = {}): Promise<T> {
     const { signal } = options;
@@ -71,14 +96,14 @@ export class BoundedQueue {
   }
 
   /** Resolves with a place that is counted. */
-  async #turn({ signal, maxWaitMs }: QueueRunOptions): Promise<void> {
-    if (this.#turns.size >= this.#maxWaiting) {
-      throw new QueueFullError(`${this.#running} calls run and ${this.#turns.size} wait`);
-    }
+  async #turn({ signal, maxWaitMs, lane = 0 }: QueueRunOptions): Promise<void> {
+    const queue = this.#lanes[lane];
+    if (queue === undefined) throw new RangeError(`there is no lane ${lane}`);
+    if (this.waiting >= this.#maxWaiting) this.#makeRoom(lane);
     await new Promise<void>((resolve, reject) => {
       const stopTimer = new AbortController();
       const stopWaiting = (): void => {
-        this.#turns.remove(link);
+        queue.remove(link);
         signal?.removeEventListener('abort', onAbort);
         stopTimer.abort();
       };
@@ -87,9 +112,15 @@ export class BoundedQueue {
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason is the caller's own
         reject(signal?.reason);
       };
-      const link = this.#turns.append(() => {
-        stopWaiting();
-        resolve();
+      const link = queue.append({
+        begin: () => {
+          stopWaiting();
+          resolve();
+        },
+        refuse: (reason) => {
+          stopWaiting();
+          reject(reason);
+        },
       });
       signal?.addEventListener('abort', onAbort, { once: true });
       if (maxWaitMs === undefined) return;
@@ -102,10 +133,18 @@ export class BoundedQueue {
     });
   }
 
+  /** Sends the youngest of the least urgent away, or throws if nobody is less urgent than the lane. */
+  #makeRoom(lane: number): void {
+    const full = `${this.#running} calls run and ${this.waiting} wait`;
+    const youngest = this.#lanes.slice(lane + 1).findLast(({ size }) => size > 0)?.last;
+    if (youngest === undefined) throw new QueueFullError(full);
+    youngest.refuse(new QueueFullError(`${full}, and a more urgent one came`));
+  }
+
   /** Hands the place on, or gives it back. */
   #leave(): void {
-    const next = this.#turns.first;
+    const next = this.#lanes.find(({ size }) => size > 0)?.first;
     if (next === undefined) this.#running -= 1;
-    else next();
+    else next.begin();
   }
 }

@@ -30,8 +30,9 @@ it.each([
     const link = links.get(value);
     if (link !== undefined) queue.remove(link);
   }
-  expect(queue.size).toBe(staying.length);
+  expect([queue.size, queue.first, queue.last]).toEqual([staying.length, staying[0], staying.at(-1)]);
   links.set('e', queue.append('e'));
+  expect(queue.last).toBe('e');
   expect(drain(queue, links)).toEqual(`${staying}e`);
-  expect([queue.size, queue.first]).toEqual([0, undefined]);
+  expect([queue.size, queue.first, queue.last]).toEqual([0, undefined, undefined]);
 });

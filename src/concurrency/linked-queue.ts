@@ -22,6 +22,10 @@ export class LinkedQueue<Value> {
     return this.#first?.value;
   }
 
+  get last(): Value | undefined {
+    return this.#last?.value;
+  }
+
   append(value: Value): Link<Value> {
     const link: Link<Value> = { value, previous: this.#last, next: undefined };
     if (this.#last === undefined) this.#first = link;
