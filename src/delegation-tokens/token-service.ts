@@ -49,7 +49,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** When the signal will end the call at the latest, ms since the epoch: nothing is begun that can't end by then. */
   readonly deadline?: number;
-  /** Default `issue`. */
+  /** Default `issue`, and `cancel` of a cancel. */
   readonly urgency?: Urgency;
 }
 

@@ -1,7 +1,8 @@
 import { expect, it } from '@jest/globals';
 import { FLIGHT_TIMEOUT_MS } from '../delegation-tokens/token-cache.ts';
 import { callLimits } from './call-limits.ts';
-import { DEFAULT_NEGOTIATE_TIMEOUT_MS, DEFAULT_QUEUE_TIMEOUT_MS } from './http/spnego-session.ts';
+import { DEFAULT_QUEUE_TIMEOUT_MS } from './http/endpoint-gate.ts';
+import { DEFAULT_NEGOTIATE_TIMEOUT_MS } from './http/spnego-session.ts';
 
 it('gives the defaults for the defaults', () => {
   expect(callLimits({ hadoopCallTimeoutMs: 20_000, kerberosStepTimeoutMs: 40_000 })).toEqual({

@@ -16,7 +16,7 @@ export interface AuthenticationMetrics {
   readonly signingKeyRefreshes: Counter<'outcome'>;
   readonly signingKeys: LiveGauge;
   readonly queueRunning: LiveGauge<'queue'>;
-  readonly queueWaiting: LiveGauge<'queue'>;
+  readonly queueWaiting: LiveGauge<'queue' | 'lane'>;
   readonly queueRejected: Counter<'queue' | 'reason'>;
   readonly fileReloads: Counter<'file' | 'outcome'>;
   readonly fileOk: Gauge<'file'>;
@@ -106,8 +106,8 @@ export function createAuthenticationMetrics(registers: Registry[]): Authenticati
     }),
     queueWaiting: new LiveGauge({
       name: 'kerbridge_queue_waiting',
-      help: 'Calls that wait for their turn by queue',
-      labelNames: ['queue'],
+      help: 'Calls that wait for their turn by queue and lane (of Hadoop, the most urgent first: renewal, issue, cancel; else all)',
+      labelNames: ['queue', 'lane'],
       registers,
     }),
     queueRejected: new Counter({

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 import { labelNamesOf, METRICS_DOC, renderMetricsDoc } from '../../test/docs/metrics-doc.ts';
 import { createMetrics } from './metrics.ts';
+import { countFromZero } from './token-life-metrics.ts';
 
 /**
  * Names of labels whose values our own unions and configuration bound. A label that holds what callers or clusters make
@@ -10,8 +11,10 @@ import { createMetrics } from './metrics.ts';
 const BOUNDED = [
   'cluster',
   'dependency',
+  'endpoint',
   'file',
   'kind',
+  'lane',
   'limit',
   'method',
   'node_version',
@@ -22,6 +25,7 @@ const BOUNDED = [
   'result',
   'route',
   'source',
+  'state',
   'status',
   'type',
   'version',
@@ -74,6 +78,20 @@ describe('createMetrics', () => {
     expect(await other.registry.metrics()).not.toContain('result="hit"');
   });
 
+  it('shows what has not happened yet of the tokens of each cluster as 0', async () => {
+    const metrics = create();
+    countFromZero(metrics, ['prod', 'lab']);
+    const text = await metrics.registry.metrics();
+    for (const cluster of ['prod', 'lab']) {
+      expect(text).toContain(
+        `kerbridge_delegation_tokens_lost_total{cluster="${cluster}",reason="expired"} 0\n`,
+      );
+      expect(text).toContain(
+        `kerbridge_delegation_token_renewals_total{cluster="${cluster}",outcome="lost"} 0\n`,
+      );
+    }
+  });
+
   it('adds the metrics of the process when asked', async () => {
     const { registry } = createMetrics({ version: '1', processMetrics: true });
     expect(await registry.metrics()).toContain('process_cpu_seconds_total');
@@ -82,15 +100,15 @@ describe('createMetrics', () => {
 
 describe('LiveGauge', () => {
   it('asks each time it is read', async () => {
-    const { registry, queueWaiting } = create();
-    let waiting = 3;
-    queueWaiting.observe(() => waiting, { queue: 'one' });
-    queueWaiting.observe(() => 7, { queue: 'other' });
-    expect(await registry.metrics()).toContain('kerbridge_queue_waiting{queue="one"} 3\n');
-    waiting = 0;
+    const { registry, queueRunning } = create();
+    let running = 3;
+    queueRunning.observe(() => running, { queue: 'one' });
+    queueRunning.observe(() => 7, { queue: 'other' });
+    expect(await registry.metrics()).toContain('kerbridge_queue_running{queue="one"} 3\n');
+    running = 0;
     const text = await registry.metrics();
-    expect(text).toContain('kerbridge_queue_waiting{queue="one"} 0\n');
-    expect(text).toContain('kerbridge_queue_waiting{queue="other"} 7\n');
+    expect(text).toContain('kerbridge_queue_running{queue="one"} 0\n');
+    expect(text).toContain('kerbridge_queue_running{queue="other"} 7\n');
   });
 
   it('has no value before somebody knows one, and none when nobody does any more', async () => {

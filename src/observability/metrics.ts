@@ -1,12 +1,13 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.ts';
 import { LiveGauge } from './live-gauge.ts';
+import { createTokenLifeMetrics, type TokenLifeMetrics } from './token-life-metrics.ts';
 
 /**
  * Every metric of `kerbridge serve`. Labels are bounded by our own unions and configuration, never by what callers
  * send: no namespace, user, pod or free text. `docs/metrics.md` is written from these definitions.
  */
-export interface Metrics extends AuthenticationMetrics {
+export interface Metrics extends AuthenticationMetrics, TokenLifeMetrics {
   readonly registry: Registry;
   readonly httpRequests: Counter<'route' | 'method' | 'status'>;
   readonly requestsRefused: Counter<'reason'>;
@@ -140,5 +141,6 @@ export function createMetrics(options: MetricsOptions): Metrics {
       registers,
     }),
     ...createAuthenticationMetrics(registers),
+    ...createTokenLifeMetrics(registers),
   };
 }

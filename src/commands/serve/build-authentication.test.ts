@@ -270,8 +270,8 @@ describe('buildAuthentication', () => {
     expect(await shown('queue_')).toEqual([
       'kerbridge_queue_running{queue="token-review"} 16',
       'kerbridge_queue_running{queue="pod"} 0',
-      'kerbridge_queue_waiting{queue="token-review"} 1000',
-      'kerbridge_queue_waiting{queue="pod"} 0',
+      'kerbridge_queue_waiting{queue="token-review",lane="all"} 1000',
+      'kerbridge_queue_waiting{queue="pod",lane="all"} 0',
       'kerbridge_queue_rejected_total{queue="token-review",reason="full"} 2',
     ]);
     reject(new Error('down'));
@@ -290,7 +290,7 @@ describe('buildAuthentication', () => {
     const { promise, reject } = Promise.withResolvers<PodView>();
     answerGets(() => promise);
     const calls = Array.from({ length: 9 }, () => ask());
-    const waiting = 'queue_waiting{queue="pod"}';
+    const waiting = 'queue_waiting{queue="pod",lane="all"}';
     await until(async () => (await shown(waiting))[0] === `kerbridge_${waiting} 1`);
     await clock.advance(5_000);
     expect(await shown('queue_rejected_total')).toEqual([

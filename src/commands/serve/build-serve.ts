@@ -173,7 +173,10 @@ async function buildCluster(
     onEvent: (event) => logSpnegoEvent(logger, config.name, event),
   });
   const sessions = newSpnegoSessions(http, spnego, { limits, clock });
-  observeHadoopQueue(config.name, sessions, metrics);
+  const origins = cluster.nameservices.flatMap(({ endpoints }) =>
+    endpoints.map(({ baseUrl }) => new URL(baseUrl).origin),
+  );
+  observeHadoopQueue(config.name, { sessions, origins, metrics });
   const sources = cluster.nameservices.map(({ name, endpoints, services }): TokenSource => {
     const tokenService = newTokenService({ name, endpoints, services }, sessions, {
       limits,

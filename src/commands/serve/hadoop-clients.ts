@@ -61,6 +61,7 @@ export function newSpnegoSessions(
     http,
     spnego,
     clock,
+    random: Math.random,
     negotiateTimeoutMs,
     queueTimeoutMs,
     discardTickets: () => spnego.discardTickets(),

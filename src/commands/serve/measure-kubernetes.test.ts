@@ -119,13 +119,13 @@ describe('observeQueue', () => {
     ];
     expect(await gauges()).toEqual([
       'kerbridge_queue_running{queue="pod"} 2',
-      'kerbridge_queue_waiting{queue="pod"} 3',
+      'kerbridge_queue_waiting{queue="pod",lane="all"} 3',
     ]);
     resolve(undefined);
     await Promise.all(calls);
     expect(await gauges()).toEqual([
       'kerbridge_queue_running{queue="pod"} 0',
-      'kerbridge_queue_waiting{queue="pod"} 0',
+      'kerbridge_queue_waiting{queue="pod",lane="all"} 0',
     ]);
   });
 });

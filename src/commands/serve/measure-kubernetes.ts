@@ -53,14 +53,14 @@ export function countGets(getPod: GetPod, metrics: Pick<Metrics, 'podLookUps'>):
   };
 }
 
-/** Shows the queue. */
+/** Shows the queue, which has one lane. */
 export function observeQueue<Queue extends Pick<BoundedQueue, 'running' | 'waiting'>>(
   queue: string,
   bounded: Queue,
   metrics: Pick<Metrics, 'queueRunning' | 'queueWaiting'>,
 ): Queue {
   metrics.queueRunning.observe(() => bounded.running, { queue });
-  metrics.queueWaiting.observe(() => bounded.waiting, { queue });
+  metrics.queueWaiting.observe(() => bounded.waiting, { queue, lane: 'all' });
   return bounded;
 }
 

@@ -34,7 +34,7 @@ beforeEach(async () => {
   nameNode = await FakeNameNode.start({ clock });
   spnego = new FakeSpnegoInitiator();
   http = new HadoopHttpClient({ clock, timeoutMs: CALL_TIMEOUT_MS, allowPlainHttp: true });
-  sessions = new SpnegoSessions({ http, spnego, clock, queueTimeoutMs: QUEUE_TIMEOUT_MS });
+  sessions = new SpnegoSessions({ http, spnego, clock, random: () => 0, queueTimeoutMs: QUEUE_TIMEOUT_MS });
   session = sessions.at({ origin: nameNode.origin, spnHost: 'localhost', login });
 });
 
@@ -54,14 +54,36 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await settle();
 }
 
-/** As many calls as may be in flight, which the NameNode has and does not answer. */
-async function occupy(): Promise<readonly Promise<unknown>[]> {
-  await session.send({ ...issue, query: { op: 'GETHOMEDIRECTORY' }, operation: 'GETHOMEDIRECTORY' });
-  for (let call = 0; call < CALLS_IN_FLIGHT_PER_NAME_NODE; call += 1) nameNode.faults.push({ fault: 'hang' });
-  const calls = send(CALLS_IN_FLIGHT_PER_NAME_NODE);
-  await until(() => nameNode.tokenRequests.length === CALLS_IN_FLIGHT_PER_NAME_NODE);
-  return calls;
+interface Occupants {
+  readonly calls: readonly Promise<unknown>[];
+  readonly callers: readonly AbortController[];
+  /** Their callers give up: no word on the NameNode. */
+  readonly leave: () => Promise<void>;
 }
+
+/** As many calls as may be in flight, which the NameNode has and does not answer. */
+async function occupy(): Promise<Occupants> {
+  await session.send({ ...issue, query: { op: 'GETHOMEDIRECTORY' }, operation: 'GETHOMEDIRECTORY' });
+  return await fill(CALLS_IN_FLIGHT_PER_NAME_NODE);
+}
+
+async function fill(count: number): Promise<Occupants> {
+  const seen = nameNode.tokenRequests.length;
+  for (let call = 0; call < count; call += 1) nameNode.faults.push({ fault: 'hang' });
+  const callers = Array.from({ length: count }, () => new AbortController());
+  const calls = callers.flatMap(({ signal }) => send(1, { ...issue, signal }));
+  await until(() => nameNode.tokenRequests.length === seen + count);
+  const leave = async () => {
+    for (const caller of callers) caller.abort('gone');
+    await Promise.all(calls);
+  };
+  return { calls, callers, leave };
+}
+
+const load = () => {
+  const { running, waiting } = session.load;
+  return { running, waiting: Object.values(waiting).reduce((total, count) => total + count, 0) };
+};
 
 function expectOverloaded(error: unknown, message: string): void {
   if (!(error instanceof TokenServiceError)) throw error;
@@ -80,42 +102,45 @@ describe('a NameNode that is slow', () => {
     const running = await occupy();
     const callers = new AbortController();
     const waiting = send(2_000, { ...issue, signal: callers.signal });
-    await until(() => session.load.waiting === 2_000);
+    await until(() => load().waiting === 2_000);
     const [late] = await Promise.all(send(1));
     expectOverloaded(late, '8 calls run and 2000 wait');
-    expect(sessions.loads).toEqual([{ origin: nameNode.origin, running: 8, waiting: 2_000 }]);
+    expect(sessions.loads).toEqual([
+      {
+        origin: nameNode.origin,
+        breaker: 'closed',
+        running: 8,
+        waiting: { renewal: 0, issue: 2_000, cancel: 0 },
+      },
+    ]);
     expect([CALLS_IN_FLIGHT_PER_NAME_NODE, CALLS_WAITING_PER_NAME_NODE]).toEqual([8, 2_000]);
     expect(nameNode.tokenRequests).toHaveLength(8);
     callers.abort('gone');
     await Promise.all(waiting);
-    await clock.advance(CALL_TIMEOUT_MS);
-    await Promise.all(running);
-    expect(session.load).toEqual({ running: 0, waiting: 0 });
+    await running.leave();
+    expect(load()).toEqual({ running: 0, waiting: 0 });
   });
 
   it('gets the next call when one has ended', async () => {
     const running = await occupy();
     const waiting = send(3);
     await settle();
-    expect(session.load).toEqual({ running: 8, waiting: 3 });
-    await clock.advance(CALL_TIMEOUT_MS);
-    for (const outcome of await Promise.all(running))
-      expect(outcome).toMatchObject({ failure: 'unreachable' });
+    expect(load()).toEqual({ running: 8, waiting: 3 });
+    await running.leave();
     for (const outcome of await Promise.all(waiting)) expect(outcome).toMatchObject({ status: 200 });
-    expect(session.load).toEqual({ running: 0, waiting: 0 });
+    expect(load()).toEqual({ running: 0, waiting: 0 });
   });
 
   it('does not get a call that waited too long', async () => {
-    const running = await occupy();
-    for (let call = 0; call < 8; call += 1) nameNode.faults.push({ fault: 'hang' });
-    const next = send(8);
-    const late = send(1);
-    await clock.advance(CALL_TIMEOUT_MS);
-    await until(() => nameNode.tokenRequests.length === 16);
-    await clock.advance(QUEUE_TIMEOUT_MS - CALL_TIMEOUT_MS);
-    expectOverloaded(await late[0], 'no turn within 7000 ms');
-    await clock.advance(CALL_TIMEOUT_MS);
-    await Promise.all([...running, ...next]);
+    const first = await occupy();
+    const filled = fill(8);
+    const [late] = send(1);
+    await clock.advance(4_000);
+    await first.leave();
+    const next = await filled;
+    await clock.advance(QUEUE_TIMEOUT_MS - 4_000);
+    expectOverloaded(await late, 'no turn within 7000 ms');
+    await next.leave();
     expect(nameNode.tokenRequests).toHaveLength(16);
   });
 
@@ -124,12 +149,11 @@ describe('a NameNode that is slow', () => {
     const caller = new AbortController();
     const [gone] = send(1, { ...issue, signal: caller.signal });
     await settle();
-    expect(session.load.waiting).toBe(1);
+    expect(load().waiting).toBe(1);
     caller.abort('gone');
     expect(await gone).toBe('gone');
-    expect(session.load).toEqual({ running: 8, waiting: 0 });
-    await clock.advance(CALL_TIMEOUT_MS);
-    await Promise.all(running);
+    expect(load()).toEqual({ running: 8, waiting: 0 });
+    await running.leave();
     expect(nameNode.tokenRequests).toHaveLength(8);
   });
 
@@ -142,19 +166,75 @@ describe('a NameNode that is slow', () => {
       operation: 'Readiness check',
     });
     expect(reply.status).toBe(401);
-    await clock.advance(CALL_TIMEOUT_MS);
-    await Promise.all(running);
+    await running.leave();
   });
 
   it('and gives no cookie has the same limit', async () => {
     nameNode.givesCookie = false;
     const running = await occupy();
     const waiting = send(1);
-    await until(() => session.load.waiting === 1);
-    expect(session.load).toEqual({ running: 8, waiting: 1 });
-    await clock.advance(CALL_TIMEOUT_MS);
-    await Promise.all(running);
+    await until(() => load().waiting === 1);
+    expect(load()).toEqual({ running: 8, waiting: 1 });
+    await running.leave();
     expect(await waiting[0]).toMatchObject({ status: 200 });
+  });
+});
+
+describe('urgency', () => {
+  const renew: SessionRequest = {
+    method: 'PUT',
+    path: '/webhdfs/v1/',
+    query: { op: 'RENEWDELEGATIONTOKEN', token: 'x' },
+    operation: 'RENEWDELEGATIONTOKEN',
+    urgency: 'renewal',
+  };
+  const cancel: SessionRequest = {
+    ...renew,
+    query: { op: 'CANCELDELEGATIONTOKEN', token: 'x' },
+    urgency: 'cancel',
+  };
+
+  it('decides who goes first: renewals, then issues, then cancels', async () => {
+    const running = await occupy();
+    const calls = [...send(2, cancel), ...send(2), ...send(2, renew)];
+    await settle();
+    expect(session.load.waiting).toEqual({ renewal: 2, issue: 2, cancel: 2 });
+    // One place is free at a time, so that they come to the NameNode one by one.
+    const begun = nameNode.tokenRequests.length;
+    const [, ...others] = running.callers;
+    running.callers[0]?.abort('gone');
+    await Promise.all(calls);
+    expect(nameNode.tokenRequests.slice(begun).map(({ op }) => op)).toEqual([
+      'RENEWDELEGATIONTOKEN',
+      'RENEWDELEGATIONTOKEN',
+      'GETDELEGATIONTOKEN',
+      'GETDELEGATIONTOKEN',
+      'CANCELDELEGATIONTOKEN',
+      'CANCELDELEGATIONTOKEN',
+    ]);
+    for (const caller of others) caller.abort('gone');
+    await Promise.all(running.calls);
+  });
+
+  it('keeps a renewal and a login through a flood of issues', async () => {
+    nameNode.cookieLifetimeMs = 2_000;
+    const running = await occupy();
+    const callers = new AbortController();
+    const flood = send(2_000, { ...issue, signal: callers.signal });
+    await until(() => session.load.waiting.issue === 2_000);
+    const [renewal] = send(1, renew);
+    await until(() => session.load.waiting.renewal === 1);
+    expectOverloaded(await flood[1_999], '8 calls run and 2000 wait, and a more urgent one came');
+    // The cookie has expired: who comes now needs a login first, for which others will wait too.
+    await clock.advance(1_900);
+    const [afterLogin] = send(1, renew);
+    await until(() => session.load.waiting.renewal === 2);
+    expect(session.load.waiting).toEqual({ renewal: 2, issue: 1_998, cancel: 0 });
+    callers.abort('gone');
+    await Promise.all(flood);
+    await running.leave();
+    for (const outcome of [await renewal, await afterLogin])
+      expect(outcome).toMatchObject({ status: expect.any(Number) });
   });
 });
 
@@ -162,7 +242,7 @@ it('a KDC that is slow takes up no place before the NameNode', async () => {
   spnego.gate = new Promise(() => {});
   const calls = send(20);
   await settle();
-  expect([spnego.hosts.length, session.load]).toEqual([1, { running: 0, waiting: 0 }]);
+  expect([spnego.hosts.length, load()]).toEqual([1, { running: 0, waiting: 0 }]);
   await clock.advance(60_000);
   await Promise.all(calls);
 });

@@ -41,6 +41,7 @@ const open = (): SpnegoSession =>
     http,
     spnego,
     clock,
+    random: () => 0,
     negotiateTimeoutMs: 5000,
     discardTickets: () => {
       discarded += 1;
@@ -236,6 +237,7 @@ describe('a 403 of the authentication filter', () => {
       http,
       spnego,
       clock,
+      random: () => 0,
       discardTickets: () => {
         spnego.keyVersion = 2;
       },
@@ -324,7 +326,7 @@ describe('the cookie', () => {
   it('is not sent to another port', async () => {
     const other = await FakeNameNode.start({ clock });
     try {
-      const sessions = new SpnegoSessions({ http, spnego, clock });
+      const sessions = new SpnegoSessions({ http, spnego, clock, random: () => 0 });
       const at = (origin: string) => sessions.at({ origin, spnHost: 'localhost', login });
       await at(nameNode.origin).send(issue);
       other.answerAll = { status: 200, body: '' };
@@ -360,7 +362,7 @@ describe('the cookie', () => {
   it('of one principal is not used for another', async () => {
     await session.send(issue);
     const bob = new FakeSpnegoInitiator('bob@KERBRIDGE.TEST');
-    const sessions = new SpnegoSessions({ http, spnego: bob, clock });
+    const sessions = new SpnegoSessions({ http, spnego: bob, clock, random: () => 0 });
     await sessions.at({ origin: nameNode.origin, spnHost: 'localhost', login }).send(issue);
     expect(nameNode.requests.at(-1)?.headers.cookie).toContain('u=bob&');
   });

@@ -1,22 +1,20 @@
-import { BoundedQueue, QueueFullError, QueueTimeoutError } from '../../concurrency/bounded-queue.ts';
+import type { BreakerState } from '../../concurrency/breaker.ts';
 import { withDeadline } from '../../concurrency/deadline.ts';
 import { SingleFlight } from '../../concurrency/single-flight.ts';
 import { TokenServiceError } from '../../delegation-tokens/token-service.ts';
 import { Secret } from '../../observability/secret.ts';
 import type { Clock } from '../../time/clock.ts';
-import { CALLS_IN_FLIGHT_PER_NAME_NODE, CALLS_WAITING_PER_NAME_NODE } from '../call-limits.ts';
 import type { HadoopRefusal } from '../classify-hadoop-reply.ts';
 import { SpnegoError } from '../spnego.ts';
 import type { SpnegoInitiator } from '../spnego.ts';
+import { EndpointGate, type EndpointLoad, type GateRequest } from './endpoint-gate.ts';
 import { cookieHeader, readHadoopAuthCookie } from './hadoop-auth-cookie.ts';
 import type { HadoopAuthCookie } from './hadoop-auth-cookie.ts';
-import type { HadoopHttpClient, HadoopHttpReply, HadoopHttpRequest } from './hadoop-http-client.ts';
+import type { HadoopHttpClient, HadoopHttpReply } from './hadoop-http-client.ts';
 import { refusalError, refusalOf } from './refusal-error.ts';
 
 /** Longer than an initiator's own limit for one step (40 s), which has more to say; see `callLimits`. */
 export const DEFAULT_NEGOTIATE_TIMEOUT_MS = 45_000;
-/** As long as a call itself may take; see `callLimits`. */
-export const DEFAULT_QUEUE_TIMEOUT_MS = 20_000;
 /** A cookie is dropped this long before it expires, for clocks that differ and for the time a request travels. */
 const COOKIE_MARGIN_MS = 60_000;
 /** New tickets are asked for no more often, or a server with a stale keytab would make us a burden to the KDC. */
@@ -24,8 +22,6 @@ const DISCARD_TICKETS_INTERVAL_MS = 60_000;
 
 const KDC_FIX =
   'Check the kdc entries of the realm in krb5.conf, and the route and the network policies between this pod and the KDC (port 88, TCP and UDP).';
-const OVERLOAD_FIX =
-  'More is asked of the Hadoop daemon than it answers in time: check its load and its log, and how many pods start at once.';
 
 /** One Hadoop daemon as SPNEGO sees it. */
 export interface SpnegoEndpoint {
@@ -42,6 +38,8 @@ export interface SpnegoSessionOptions {
   readonly http: HadoopHttpClient;
   readonly spnego: SpnegoInitiator;
   readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
   readonly negotiateTimeoutMs?: number;
   /** For the turn of a request to come, when as many are in flight as may. */
   readonly queueTimeoutMs?: number;
@@ -50,7 +48,7 @@ export interface SpnegoSessionOptions {
 }
 
 /** A request to the endpoint of the session, which adds the authentication. */
-export type SessionRequest = Omit<HadoopHttpRequest, 'origin'>;
+export type SessionRequest = GateRequest;
 
 /**
  * Authenticated calls of one principal to one (scheme, host, port): SPNEGO about once in the life of a `hadoop.auth`
@@ -62,19 +60,16 @@ export type SessionRequest = Omit<HadoopHttpRequest, 'origin'>;
  * time a new one, with every request. The server's half of the mutual authentication is not checked: without TLS it
  * would not protect the reply, and with TLS the certificate has already named the server.
  *
- * The daemon gets so many requests at once, logins included, and no more: others wait for their turn, with cookie or
- * Negotiate header in hand, so that a slow KDC takes up no place. One that can't wait, or waited too long, was not sent:
- * `overloaded`. Whoever must know if the daemon answers at all, a readiness check, asks through HadoopHttpClient, beside
- * the queue.
+ * Every request, logins included, goes through the gate of the endpoint (see EndpointGate), with cookie or Negotiate
+ * header in hand, so that a slow KDC takes up no place. Whoever must know if the daemon answers at all, a readiness check,
+ * asks through HadoopHttpClient, beside the gate.
  */
 export class SpnegoSession {
   readonly #endpoint: SpnegoEndpoint;
-  readonly #http: HadoopHttpClient;
   readonly #spnego: SpnegoInitiator;
   readonly #clock: Clock;
   readonly #negotiateTimeoutMs: number;
-  readonly #queueTimeoutMs: number;
-  readonly #queue: BoundedQueue;
+  readonly #gate: EndpointGate;
   readonly #logins = new SingleFlight<'login', HadoopAuthCookie | undefined>();
   readonly #discardTickets: (() => void) | undefined;
   #cookie: HadoopAuthCookie | undefined;
@@ -85,15 +80,16 @@ export class SpnegoSession {
 
   constructor(options: SpnegoSessionOptions) {
     this.#endpoint = options.endpoint;
-    this.#http = options.http;
     this.#spnego = options.spnego;
     this.#clock = options.clock;
     this.#negotiateTimeoutMs = options.negotiateTimeoutMs ?? DEFAULT_NEGOTIATE_TIMEOUT_MS;
-    this.#queueTimeoutMs = options.queueTimeoutMs ?? DEFAULT_QUEUE_TIMEOUT_MS;
-    this.#queue = new BoundedQueue({
+    this.#gate = new EndpointGate({
+      http: options.http,
+      origin: options.endpoint.origin,
+      harmless: options.endpoint.login,
       clock: options.clock,
-      inFlight: CALLS_IN_FLIGHT_PER_NAME_NODE,
-      waiting: CALLS_WAITING_PER_NAME_NODE,
+      random: options.random,
+      queueTimeoutMs: options.queueTimeoutMs,
     });
     this.#discardTickets = options.discardTickets;
   }
@@ -103,8 +99,13 @@ export class SpnegoSession {
   }
 
   /** Requests in flight, and those that wait for their turn. */
-  get load(): { readonly running: number; readonly waiting: number } {
-    return { running: this.#queue.running, waiting: this.#queue.waiting };
+  get load(): EndpointLoad {
+    return this.#gate.load;
+  }
+
+  /** Closed: the daemon answers, as far as we know. */
+  get breaker(): BreakerState {
+    return this.#gate.breaker;
   }
 
   /** A request can be sent without asking the KDC for anything. */
@@ -124,15 +125,18 @@ export class SpnegoSession {
   /**
    * The server's reply, whatever its status, once it has accepted who we are. Rejects with TokenServiceError
    * `authentication` when it has not (also not after one new SPNEGO), `unreachable` when the server or the KDC
-   * (`dependency` kerberos) could not be asked, `overloaded` when our queue before the server is full or too slow, or with the reason of the request's signal.
+   * (`dependency` kerberos) could not be asked, or the server has not answered lately, `overloaded` when our queue before the server is full or too slow, or with the
+   * reason of the request's signal.
    */
   async send(request: SessionRequest): Promise<HadoopHttpReply> {
+    // Not even a ticket is worth its while.
+    this.#gate.check(request.operation);
     let refused: HadoopRefusal | undefined;
     // Once more after a 401: the server may have restarted, and with it the secret that signs its cookies.
     for (let attempt = 0; attempt < 2; attempt += 1) {
       const cookie = this.#validCookie() ?? (await this.#login(request.signal));
       if (cookie === undefined) return await this.#sendNegotiated(request);
-      const reply = await this.#sendInTurn(request, 'Cookie', cookieHeader(cookie));
+      const reply = await this.#sendWith(request, 'Cookie', cookieHeader(cookie));
       this.#learn(reply, cookie);
       refused = authenticationRefusal(reply);
       if (refused === undefined) return reply;
@@ -155,7 +159,13 @@ export class SpnegoSession {
 
   async #runLogin(): Promise<HadoopAuthCookie | undefined> {
     // A refusal that is not about authentication (the login request may be forbidden to us) is left to the real request.
-    const reply = await this.#sendNegotiated({ method: 'GET', operation: 'login', ...this.#endpoint.login });
+    // As urgent as the most urgent that may come to wait for it.
+    const reply = await this.#sendNegotiated({
+      method: 'GET',
+      operation: 'login',
+      urgency: 'renewal',
+      ...this.#endpoint.login,
+    });
     const refusal = refusalOf(reply);
     if (this.#cookie !== undefined) return this.#validCookie();
     if (refusal?.failure === 'unreachable') throw refusalError('login', this.origin, refusal);
@@ -169,7 +179,7 @@ export class SpnegoSession {
     for (let attempt = 0; attempt < 2; attempt += 1) {
       const spnegoToken = await this.#negotiate(request.signal);
       const header = new Secret(`Negotiate ${spnegoToken.reveal()}`);
-      const reply = await this.#sendInTurn(request, 'Authorization', header);
+      const reply = await this.#sendWith(request, 'Authorization', header);
       this.#learn(reply, undefined);
       refused = authenticationRefusal(reply);
       if (refused === undefined) return reply;
@@ -188,29 +198,8 @@ export class SpnegoSession {
     return true;
   }
 
-  async #sendInTurn(
-    request: SessionRequest,
-    header: string,
-    value: Secret<string>,
-  ): Promise<HadoopHttpReply> {
-    const authenticated = {
-      ...request,
-      origin: this.origin,
-      headers: { ...request.headers, [header]: value },
-    };
-    try {
-      return await this.#queue.run(() => this.#http.send(authenticated), {
-        signal: request.signal,
-        maxWaitMs: this.#queueTimeoutMs,
-      });
-    } catch (error) {
-      if (!(error instanceof QueueFullError || error instanceof QueueTimeoutError)) throw error;
-      throw new TokenServiceError(
-        'overloaded',
-        `${request.operation} at ${this.origin} was not sent: ${error.message}`,
-        { endpoint: this.origin, fix: OVERLOAD_FIX },
-      );
-    }
+  async #sendWith(request: SessionRequest, header: string, value: Secret<string>): Promise<HadoopHttpReply> {
+    return await this.#gate.send({ ...request, headers: { ...request.headers, [header]: value } });
   }
 
   async #negotiate(signal: AbortSignal | undefined): Promise<Secret<string>> {

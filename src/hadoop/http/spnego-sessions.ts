@@ -1,5 +1,7 @@
+import type { BreakerState } from '../../concurrency/breaker.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { SpnegoInitiator } from '../spnego.ts';
+import type { EndpointLoad } from './endpoint-gate.ts';
 import type { HadoopHttpClient } from './hadoop-http-client.ts';
 import { SpnegoSession } from './spnego-session.ts';
 import type { SpnegoEndpoint } from './spnego-session.ts';
@@ -8,9 +10,16 @@ export interface SpnegoSessionsOptions {
   readonly http: HadoopHttpClient;
   readonly spnego: SpnegoInitiator;
   readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
   readonly negotiateTimeoutMs?: number;
   readonly queueTimeoutMs?: number;
   readonly discardTickets?: () => void;
+}
+
+export interface DaemonLoad extends EndpointLoad {
+  readonly origin: string;
+  readonly breaker: BreakerState;
 }
 
 /**
@@ -35,8 +44,8 @@ export class SpnegoSessions {
     return session;
   }
 
-  /** How busy each daemon is with our requests. */
-  get loads(): readonly { readonly origin: string; readonly running: number; readonly waiting: number }[] {
-    return [...this.#sessions].map(([origin, { load }]) => ({ origin, ...load }));
+  /** How busy each daemon is with our requests, and if it answers. */
+  get loads(): readonly DaemonLoad[] {
+    return [...this.#sessions].map(([origin, { load, breaker }]) => ({ origin, breaker, ...load }));
   }
 }

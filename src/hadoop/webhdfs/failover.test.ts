@@ -1,13 +1,14 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 
 import { FakeClock, settle } from '../../../test/fakes/fake-clock.ts';
+import { BreakerOpenError } from '../../concurrency/breaker.ts';
 import { TokenServiceError } from '../../delegation-tokens/token-service.ts';
 import type { TokenServiceFailure } from '../../delegation-tokens/token-service.ts';
 import { SpnegoError } from '../spnego.ts';
 import type { SpnegoFailure } from '../spnego.ts';
 import { Failover } from './failover.ts';
 
-type Answer = 'ok' | TokenServiceFailure | SpnegoFailure;
+type Answer = 'ok' | 'held-back' | TokenServiceFailure | SpnegoFailure;
 
 let clock: FakeClock;
 let asked: string[];
@@ -39,6 +40,11 @@ function failureOf(answer: Exclude<Answer, 'ok'>, member: string): TokenServiceE
     return new TokenServiceError(failure, answer, {
       dependency: 'kerberos',
       cause: new SpnegoError(answer, 'x'),
+    });
+  }
+  if (answer === 'held-back') {
+    return new TokenServiceError('unreachable', `${member} was not asked`, {
+      cause: new BreakerOpenError(0, 1000),
     });
   }
   return new TokenServiceError(answer, `${member} says so`, {
@@ -91,14 +97,19 @@ describe('who is asked', () => {
     expect(asked).toEqual(['nn1', 'nn2', 'nn2', 'nn2', 'nn1', 'nn1']);
   });
 
-  it.each(['not-active', 'unreachable', 'authentication', 'unknown-service', 'gss', 'process'] as const)(
-    'is the next one after %s',
-    async (answer) => {
-      answers = { nn1: answer };
-      expect(await failover().run(ask)).toBe('from nn2');
-      expect(asked).toEqual(['nn1', 'nn2']);
-    },
-  );
+  it.each([
+    'not-active',
+    'unreachable',
+    'held-back',
+    'authentication',
+    'unknown-service',
+    'gss',
+    'process',
+  ] as const)('is the next one after %s', async (answer) => {
+    answers = { nn1: answer };
+    expect(await failover().run(ask)).toBe('from nn2');
+    expect(asked).toEqual(['nn1', 'nn2']);
+  });
 
   it.each([
     'overloaded',
@@ -193,6 +204,8 @@ describe('who is asked', () => {
     ['unknown-service', ['nn1', 'nn2']],
     ['kdc-unreachable', ['nn1']],
     ['process', ['nn1', 'nn2']],
+    // No pause, no second round: it is to fail at once.
+    ['held-back', ['nn1', 'nn2']],
   ] as const)('when all say %s is %j', async (answer, expected) => {
     answers = { nn1: answer, nn2: answer };
     await errorOf(failover().run(ask));
@@ -203,6 +216,25 @@ describe('who is asked', () => {
     answers = { nn1: 'authentication', nn2: 'not-active' };
     await errorOf(failover().run(ask));
     expect(asked).toEqual(['nn1', 'nn2', 'nn2', 'nn2']);
+  });
+
+  it.each([
+    ['held-back', 'not-active'],
+    ['not-active', 'held-back'],
+  ] as const)('is everybody again while one of them was asked: %s, %s', async (nn1, nn2) => {
+    answers = { nn1, nn2 };
+    const call = failover().run(ask);
+    await settle();
+    // Whose time is over meanwhile is asked like the others.
+    answers = {};
+    expect(await settled(call)).toBe('from nn1');
+    expect(asked).toEqual(['nn1', 'nn2', 'nn1']);
+  });
+
+  it('is nobody again when the others have refused our authentication', async () => {
+    answers = { nn1: 'authentication', nn2: 'held-back' };
+    expect(await errorOf(failover().run(ask))).toMatchObject({ failure: 'authentication' });
+    expect(asked).toEqual(['nn1', 'nn2']);
   });
 
   it('is the only one there is, in every round', async () => {

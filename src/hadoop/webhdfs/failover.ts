@@ -1,3 +1,4 @@
+import { BreakerOpenError } from '../../concurrency/breaker.ts';
 import { TokenServiceError } from '../../delegation-tokens/token-service.ts';
 import type { TokenServiceFailure } from '../../delegation-tokens/token-service.ts';
 import type { Clock } from '../../time/clock.ts';
@@ -49,6 +50,8 @@ type NextStep =
  * Finds the active one among the daemons of a high-availability set, beginning with the one that answered last.
  *
  * - Standby, becoming active, refused, timed out, 5xx: the next one, in bounded rounds with a jittered pause between.
+ * - Not asked, as it has not answered lately (a BreakerOpenError): the next one, at no cost; where that goes for all, it
+ *   is over, without a pause.
  * - Safe mode: at once to the caller; it is the active one that says so, and a pause of seconds won't end it.
  * - Refused by the authentication filter of one host (a stale HTTP keytab, a wrong clock, an unknown `HTTP/host`): that
  *   host won't change its mind within this call, but the other one may be fine and active. If none answers, this error
@@ -90,6 +93,7 @@ export class Failover<Member> {
           throw this.#interrupted(failures, undefined, signal?.reason ?? error);
         });
       }
+      let heldBack = 0;
       for (const index of this.#order()) {
         const member = members[index];
         if (member === undefined || skipped.has(index)) continue;
@@ -110,6 +114,7 @@ export class Failover<Member> {
             this.#lastActive = (index + 1) % members.length;
             throw this.#nobodyAnswered(failures);
           }
+          if (error.cause instanceof BreakerOpenError) heldBack += 1;
           const next = nextStep(error);
           if (next === 'give-up') {
             if (isOfActive(error)) this.#lastActive = index;
@@ -119,6 +124,8 @@ export class Failover<Member> {
           else if (next !== 'ask-next' && step !== 'only-known') step = next;
         }
       }
+      // Neither the one nor the other has more to say a second later.
+      if (heldBack + skipped.size === members.length) break;
     }
     throw this.#nobodyAnswered(failures);
   }

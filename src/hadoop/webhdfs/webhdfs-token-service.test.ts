@@ -39,7 +39,7 @@ const open = (options: Partial<WebHdfsTokenServiceOptions> = {}): WebHdfsTokenSe
       { id: 'nn1', origin: nn1.origin, spnHost: 'localhost' },
       { id: 'nn2', origin: nn2.origin, spnHost: 'localhost' },
     ],
-    sessions: new SpnegoSessions({ http, spnego, clock }),
+    sessions: new SpnegoSessions({ http, spnego, clock, random: () => 0 }),
     proxyUser: 'kerbridge',
     service: 'ha-hdfs:prod',
     clock,

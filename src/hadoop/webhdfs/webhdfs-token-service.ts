@@ -119,7 +119,11 @@ export class WebHdfsTokenService implements TokenService {
   async cancel(delegationToken: DelegationToken, options: CallOptions = {}): Promise<void> {
     const operation = 'CANCELDELEGATIONTOKEN';
     try {
-      await this.#call(this.#manage(operation, delegationToken), options, () => undefined);
+      await this.#call(
+        this.#manage(operation, delegationToken),
+        { urgency: 'cancel', ...options },
+        () => undefined,
+      );
     } catch (error) {
       // Cancelled before, by somebody else or by a try of ours whose reply was lost; or expired and removed.
       if (error instanceof TokenServiceError && isNotFound(error)) return;
@@ -138,7 +142,7 @@ export class WebHdfsTokenService implements TokenService {
 
   async #call<Result>(
     request: SessionRequest,
-    { signal, deadline }: CallOptions,
+    { signal, deadline, urgency }: CallOptions,
     read: (reply: HadoopHttpReply, endpoint: string) => Result,
   ): Promise<Result> {
     const { operation, isRepeatable } = request;
@@ -146,7 +150,7 @@ export class WebHdfsTokenService implements TokenService {
       const session = this.#sessionOf(nameNode);
       let reply: HadoopHttpReply;
       try {
-        reply = await session.send({ ...request, signal });
+        reply = await session.send({ ...request, signal, urgency });
       } catch (error) {
         // Our time is up: what it was spent on is worth more than that.
         throw (signal?.aborted === true ? session.ticketAwaited : undefined) ?? error;

@@ -26,7 +26,10 @@ afterEach(async () => {
 
 const check = (renewer = 'kerbridge') => {
   const target = { name: 'main/ns/nn1', origin: nameNode.origin, spnHost: 'localhost', addressProperty: 'x' };
-  const session = new SpnegoSessions({ http, spnego, clock }).at({ ...target, login: WEBHDFS_LOGIN });
+  const session = new SpnegoSessions({ http, spnego, clock, random: () => 0 }).at({
+    ...target,
+    login: WEBHDFS_LOGIN,
+  });
   return checkSpnego({ target, session, renewer, clock }, new AbortController().signal);
 };
 

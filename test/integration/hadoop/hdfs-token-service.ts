@@ -46,7 +46,7 @@ export async function openTokenService(
       origin: new URL(endpoint.baseUrl).origin,
       spnHost: endpoint.spnHost,
     })),
-    sessions: new SpnegoSessions({ http, spnego, clock: systemClock }),
+    sessions: new SpnegoSessions({ http, spnego, clock: systemClock, random: Math.random }),
     proxyUser,
     service: services[0] ?? '',
     clock: systemClock,
