@@ -18,6 +18,7 @@ import { auditDescriptor, auditFile } from '../../observability/audit-destinatio
 import { createAuditStream } from '../../observability/audit-stream.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { createMetrics, type Metrics } from '../../observability/metrics.ts';
+import { countFromZero } from '../../observability/token-life-metrics.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { DerivedCluster } from './derive-cluster.ts';
 import { assertHadoopAnswered, READINESS_CHECK } from './assert-hadoop-answered.ts';
@@ -77,6 +78,10 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
   });
   metrics.auditBufferedBytes.observe(() => audit.bufferedBytes, {});
   const refusals = new Refusals({ metrics, logger, clock, writeAudit: audit.write });
+  countFromZero(
+    metrics,
+    plan.clusters.map((cluster) => cluster.config.name),
+  );
   const clusters: BuiltCluster[] = [];
   for (const cluster of plan.clusters) clusters.push(await buildCluster(cluster, options, metrics));
 

@@ -24,7 +24,7 @@ export function measureTokenService(
     signal: AbortSignal | undefined,
     call: () => Promise<T>,
   ): Promise<T> => {
-    const startedAt = clock.now();
+    const startedAt = clock.uptime();
     let outcome = 'ok';
     try {
       return await call();
@@ -34,7 +34,7 @@ export function measureTokenService(
       throw error;
     } finally {
       metrics.hadoopCalls.inc({ cluster, operation, outcome });
-      metrics.hadoopCallDuration.observe({ cluster, operation }, (clock.now() - startedAt) / 1000);
+      metrics.hadoopCallDuration.observe({ cluster, operation }, (clock.uptime() - startedAt) / 1000);
     }
   };
   return {
