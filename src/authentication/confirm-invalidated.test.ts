@@ -19,6 +19,7 @@ const LIVE: PodView = {
   uid: 'pod-1',
   serviceAccount: 'trainer',
   phase: 'Running',
+  createdAt: Date.parse('2026-01-01T00:00:00Z'),
   deletionTimestamp: undefined,
   podIps: [],
   annotations: {},

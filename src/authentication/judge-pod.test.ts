@@ -10,6 +10,7 @@ const POD: PodView = {
   uid: 'pod-1',
   serviceAccount: 'trainer',
   phase: 'Running',
+  createdAt: NOW,
   deletionTimestamp: undefined,
   podIps: ['10.0.0.7', 'fd00::7'],
   annotations: { 'iddecorator.username': 'alice' },

@@ -33,6 +33,8 @@ export interface PodView {
   readonly serviceAccount: string;
   /** `status.phase`; `Pending` when the pod has no status yet. */
   readonly phase: string;
+  /** `metadata.creationTimestamp`, by the API server's clock, whole seconds: ms since the epoch. */
+  readonly createdAt: number;
   /**
    * ms since the epoch, undefined unless the pod is terminating. The API server sets it to the moment the grace period
    * ends, so until then the pod still works.

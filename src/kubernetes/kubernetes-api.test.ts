@@ -254,6 +254,7 @@ describe('getPod', () => {
       uid: 'p-1',
       serviceAccount: 'trainer',
       phase: 'Running',
+      createdAt: Date.parse('2026-01-01T00:00:00Z'),
       deletionTimestamp: undefined,
       podIps: [],
       annotations: { a: 'b' },

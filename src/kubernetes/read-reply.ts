@@ -94,8 +94,11 @@ export function readAnyPod(pod: unknown): PodView {
   const serviceAccount = fieldOf(fieldOf(pod, 'spec'), 'serviceAccountName') ?? '';
   const status = fieldOf(pod, 'status');
   const phase = fieldOf(status, 'phase') ?? 'Pending';
+  const createdAt = toEpochMs(fieldOf(metadata, 'creationTimestamp'));
   if (!isFilled(namespace) || !isFilled(name)) throw badReply('a pod without a name');
   if (!isFilled(uid)) throw badReply('a pod without a UID');
+  // Whoever was there before a token was retired may hold it: a guess could cancel it under its holder.
+  if (createdAt === undefined) throw badReply('a pod without a creationTimestamp');
   if (typeof serviceAccount !== 'string' || typeof phase !== 'string') throw badReply('a malformed pod');
   if (!annotations.every((entry): entry is [string, string] => typeof entry[1] === 'string')) {
     throw badReply('a pod with malformed annotations');
@@ -106,6 +109,7 @@ export function readAnyPod(pod: unknown): PodView {
     uid,
     serviceAccount: serviceAccount === '' ? 'default' : serviceAccount,
     phase,
+    createdAt,
     deletionTimestamp: toEpochMs(fieldOf(metadata, 'deletionTimestamp')),
     podIps: readPodIps(status),
     annotations: Object.fromEntries(annotations),

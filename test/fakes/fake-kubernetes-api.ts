@@ -47,6 +47,8 @@ export class FakeKubernetesApi {
       uid: randomUUID(),
       serviceAccount: 'default',
       phase: 'Running',
+      // As the API server says it.
+      createdAt: Math.floor(this.#clock.now() / 1000) * 1000,
       deletionTimestamp: undefined,
       podIps: ['10.0.0.7'],
       annotations: {},

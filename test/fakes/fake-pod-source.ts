@@ -199,7 +199,13 @@ export function podObject(pod: FakePod) {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { namespace, name, uid, ...(annotations === undefined ? {} : { annotations }) },
+    metadata: {
+      namespace,
+      name,
+      uid,
+      creationTimestamp: '2026-01-01T00:00:00Z',
+      ...(annotations === undefined ? {} : { annotations }),
+    },
     spec: { serviceAccountName: 'trainer', containers: [] },
     status: { phase, ...(podIp === undefined ? {} : { podIP: podIp, podIPs: [{ ip: podIp }] }) },
   };

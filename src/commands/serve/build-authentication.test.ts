@@ -28,6 +28,7 @@ const LIVE_POD: PodView = {
   uid: POD.uid,
   serviceAccount: 'trainer',
   phase: 'Running',
+  createdAt: Date.parse('2026-01-01T00:00:00Z'),
   deletionTimestamp: undefined,
   podIps: [ADDRESS],
   annotations: { stamp: 'alice' },

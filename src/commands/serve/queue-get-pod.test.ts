@@ -12,6 +12,7 @@ const POD: PodView = {
   uid: 'u',
   serviceAccount: 'default',
   phase: 'Running',
+  createdAt: Date.parse('2026-01-01T00:00:00Z'),
   deletionTimestamp: undefined,
   podIps: [],
   annotations: {},

@@ -175,6 +175,7 @@ describe('the list', () => {
 
   it.each([
     ['no UID', { metadata: { namespace: 'team-a', name: 'b' } }],
+    ['no creationTimestamp', { metadata: { ...podObject(B).metadata, creationTimestamp: undefined } }],
     ['no name', { metadata: { namespace: 'team-a', uid: 'b-1' } }],
     ['no namespace', { metadata: { name: 'b', uid: 'b-1' } }],
     ['addresses that are no list', { status: { podIPs: '10.0.0.7' } }],
@@ -210,6 +211,7 @@ describe('the watch', () => {
       uid: 'a-1',
       serviceAccount: 'trainer',
       phase: 'Running',
+      createdAt: Date.parse('2026-01-01T00:00:00Z'),
       deletionTimestamp: undefined,
       podIps: ['10.0.0.7'],
       annotations: { user: 'alice' },

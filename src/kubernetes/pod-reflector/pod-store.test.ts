@@ -19,6 +19,7 @@ const pod = (change: Partial<PodView> = {}): PodView => ({
   uid: 'a-1',
   serviceAccount: 'trainer',
   phase: 'Running',
+  createdAt: Date.parse('2026-01-01T00:00:00Z'),
   deletionTimestamp: undefined,
   podIps: ['10.0.0.7'],
   annotations: { user: 'alice' },

@@ -101,6 +101,7 @@ export class PodStore {
       uid: pod.uid,
       serviceAccount: this.#pooled(pod.serviceAccount),
       phase: this.#pooled(pod.phase),
+      createdAt: pod.createdAt,
       deletionTimestamp: pod.deletionTimestamp,
       podIps: pod.podIps.length === 0 ? NO_IPS : pod.podIps,
       annotations: this.#chosenAnnotations(pod.annotations),

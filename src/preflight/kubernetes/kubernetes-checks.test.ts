@@ -127,6 +127,7 @@ describe('checkOwnAddress', () => {
     uid: 'u',
     serviceAccount: 'kerbridge',
     phase: 'Running',
+    createdAt: Date.parse('2026-01-01T00:00:00Z'),
     deletionTimestamp: undefined,
     annotations: {},
   };

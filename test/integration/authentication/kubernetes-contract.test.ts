@@ -250,6 +250,7 @@ describe.each([
       uid: pod.uid,
       serviceAccount: 'trainer',
       phase: 'Running',
+      createdAt: expect.any(Number),
       deletionTimestamp: undefined,
       podIps: ['10.0.0.7'],
       annotations: { 'iddecorator.username': 'alice' },

@@ -170,6 +170,7 @@ describe('on the real API server', () => {
     expect(reflector.lookUp(namespace.name, pod.name)).toEqual({
       ...pod,
       phase: 'Running',
+      createdAt: expect.any(Number),
       deletionTimestamp: undefined,
       podIps: ['2001:db8::7'],
       annotations: { [USER]: 'alice' },
