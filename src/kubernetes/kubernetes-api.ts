@@ -15,11 +15,12 @@ import { type Call, createOperatorCalls, type OperatorCalls } from './operator-c
 import { createPreflightCalls, type PreflightCalls } from './preflight-calls.ts';
 import {
   createPodReflector,
+  POD,
   type PodReflector,
   type PodReflectorOptions,
 } from './pod-reflector/pod-reflector.ts';
-import { createHttpPodSource } from './pod-reflector/pod-source.ts';
 import { readPod, readTokenReview, readTokenReviewAnswer } from './read-reply.ts';
+import { createHttpObjectSource } from './reflector/object-source.ts';
 import { createServiceAccountIssuerReader } from './service-account-issuer.ts';
 import { Transport } from './transport.ts';
 
@@ -135,7 +136,7 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
     createPodReflector: ({ labelSelector = '', ...reflectorOptions }) =>
       createPodReflector({
         ...reflectorOptions,
-        source: createHttpPodSource({ transport, server, labelSelector }),
+        source: createHttpObjectSource({ transport, server, of: POD, labelSelector }),
       }),
     checkReady,
     ...createOperatorCalls({

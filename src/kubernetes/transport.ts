@@ -48,6 +48,8 @@ export interface StreamedReply extends Omit<Reply, 'bytes'> {
 export interface GetOptions {
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  /** Default `application/json`. */
+  readonly accept?: string;
 }
 
 /** A reply of more bytes than are kept: nothing to be mended by asking the same once more. */
@@ -96,8 +98,8 @@ export class Transport {
   }
 
   /** One GET, for what client-node's classes would take too long to read. `timeoutMs` is for all of it. */
-  async get(url: string, { signal, timeoutMs }: GetOptions): Promise<Reply> {
-    const request = jsonRequest(url);
+  async get(url: string, { signal, timeoutMs, accept }: GetOptions): Promise<Reply> {
+    const request = jsonRequest(url, accept);
     return await this.#send(request, signal, timeoutMs, (options) => exchange(request, options));
   }
 
@@ -241,9 +243,9 @@ async function* bodyOf(incoming: http.IncomingMessage, caller: AbortSignal): Asy
   }
 }
 
-function jsonRequest(url: string): RequestContext {
+function jsonRequest(url: string, accept = 'application/json'): RequestContext {
   const request = new RequestContext(url, HttpMethod.GET);
-  request.setHeaderParam('Accept', 'application/json');
+  request.setHeaderParam('Accept', accept);
   return request;
 }
 

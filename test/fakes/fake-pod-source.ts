@@ -1,4 +1,4 @@
-import type { PodPage, PodSource, WatchQuery } from '../../src/kubernetes/pod-reflector/pod-source.ts';
+import type { ObjectPage, ObjectSource, WatchQuery } from '../../src/kubernetes/reflector/object-source.ts';
 import { KubernetesApiError } from '../../src/kubernetes/kubernetes-api-error.ts';
 
 export interface FakePod {
@@ -66,7 +66,7 @@ export class FakeWatch implements AsyncIterable<Buffer> {
  * version it asks for, and versions that were compacted are gone (410). The contract that it shares with the real one is
  * in test/integration/kubernetes/pod-source-contract.test.ts.
  */
-export class FakePodSource implements PodSource {
+export class FakePodSource implements ObjectSource {
   pageLimit = 500;
   /** What `readVersion` gives in the place of the version of now, or rejects with. */
   namedVersion: string | Error | undefined;
@@ -126,7 +126,7 @@ export class FakePodSource implements PodSource {
     this.#down = error;
   }
 
-  async listPage(continueFrom: string | undefined, signal: AbortSignal): Promise<PodPage> {
+  async listPage(continueFrom: string | undefined, signal: AbortSignal): Promise<ObjectPage> {
     await this.#answer(continueFrom === undefined ? 'list' : 'list next page', signal);
     const snapshot =
       continueFrom === undefined
@@ -140,7 +140,7 @@ export class FakePodSource implements PodSource {
         : `${version}-${this.#pods.size - rest.length + this.pageLimit}`;
     if (next !== undefined) this.#snapshots.set(next, { rest: rest.slice(this.pageLimit), version });
     return {
-      pods: structuredClone(rest.slice(0, this.pageLimit)),
+      items: structuredClone(rest.slice(0, this.pageLimit)),
       resourceVersion: String(version),
       continueFrom: next,
     };

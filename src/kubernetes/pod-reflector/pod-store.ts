@@ -1,4 +1,5 @@
 import type { PodView } from '../../authentication/kubernetes-access.ts';
+import type { ReflectorTarget, Replacement } from '../reflector/reflector.ts';
 
 /** Texts that many pods share are kept once; past this many different ones the pool starts anew. */
 const MAX_POOLED = 20_000;
@@ -15,18 +16,11 @@ export interface PodStoreOptions {
   readonly onGone: (uid: string) => void;
 }
 
-/** Takes the place of everything in the store, page by page, without ever holding two copies of it. */
-export interface Replacement {
-  put(pod: PodView): void;
-  /** All has been put: what the store holds beyond it is gone. Without this call nothing goes. */
-  complete(): void;
-}
-
 /**
  * Pods by namespace and name, kept small: of a pod of 5 KB as JSON some 460 bytes are left (`npm run bench`). A pod is
  * its UID: another one under the same name is another pod.
  */
-export class PodStore {
+export class PodStore implements ReflectorTarget<PodView> {
   readonly #annotationKeys: readonly string[];
   readonly #onGone: (uid: string) => void;
   readonly #namespaces = new Map<string, Map<string, PodView>>();
@@ -76,7 +70,8 @@ export class PodStore {
     for (const pods of this.#namespaces.values()) yield* pods.values();
   }
 
-  beginReplacement(): Replacement {
+  /** Never holds two copies of everything. */
+  beginReplacement(): Replacement<PodView> {
     const put = new Set<string>();
     return {
       put: (pod) => {

@@ -6,9 +6,13 @@ import type { PodView } from '../../../src/authentication/kubernetes-access.ts';
 import { loadKubeConfig } from '../../../src/kubernetes/load-kube-config.ts';
 import {
   createPodReflector,
+  POD,
   type PodReflectorEvent,
 } from '../../../src/kubernetes/pod-reflector/pod-reflector.ts';
-import { createHttpPodSource, type PodSource } from '../../../src/kubernetes/pod-reflector/pod-source.ts';
+import {
+  createHttpObjectSource,
+  type ObjectSource,
+} from '../../../src/kubernetes/reflector/object-source.ts';
 import { Transport } from '../../../src/kubernetes/transport.ts';
 import { systemClock } from '../../../src/time/clock.ts';
 import { nameOf, namespaceOf, SENT_ANNOTATION, SIGNATURE_ANNOTATION, USER_ANNOTATION } from './pod-json.ts';
@@ -39,7 +43,7 @@ const [side, kubeconfig = ''] = process.argv.slice(2);
 const kubeConfig = loadKubeConfig({ kubeconfig });
 const server = kubeConfig.getCurrentCluster()?.server ?? '';
 const transport = new Transport({ kubeConfig, timeoutMs: 5_000 });
-const source = createHttpPodSource({ transport, server });
+const source = createHttpObjectSource({ transport, server, of: POD });
 
 const before = memory();
 const delay = monitorEventLoopDelay({ resolution: 1 });
@@ -63,7 +67,7 @@ const figures: SideFigures = {
 process.stdout.write(`${JSON.stringify(figures)}\n`);
 process.exit(0);
 
-async function reflect(podSource: PodSource) {
+async function reflect(podSource: ObjectSource) {
   let onPut = (): void => undefined;
   let listed: Extract<PodReflectorEvent, { type: 'listed' }> | undefined;
   const reflector = createPodReflector({
@@ -110,14 +114,14 @@ async function reflect(podSource: PodSource) {
 }
 
 /** What a plain reflector does: every object as it came, by its key. */
-async function keepWholeObjects(podSource: PodSource) {
+async function keepWholeObjects(podSource: ObjectSource) {
   const kept = new Map<string, unknown>();
   const { signal } = new AbortController();
   let readPages = 0;
   let continueFrom: string | undefined;
   do {
     const page = await podSource.listPage(continueFrom, signal);
-    for (const pod of page.pods as { metadata: { namespace: string; name: string } }[]) {
+    for (const pod of page.items as { metadata: { namespace: string; name: string } }[]) {
       kept.set(`${pod.metadata.namespace}/${pod.metadata.name}`, pod);
     }
     continueFrom = page.continueFrom;

@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CoreV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import { loadKubeConfig } from '../../../src/kubernetes/load-kube-config.ts';
-import { createHttpPodSource, type PodSource } from '../../../src/kubernetes/pod-reflector/pod-source.ts';
-import { LineSplitter, readWatchEvent } from '../../../src/kubernetes/pod-reflector/watch-events.ts';
+import { POD } from '../../../src/kubernetes/pod-reflector/pod-reflector.ts';
 import { readAnyPod } from '../../../src/kubernetes/read-reply.ts';
+import {
+  createHttpObjectSource,
+  type ObjectSource,
+} from '../../../src/kubernetes/reflector/object-source.ts';
+import { LineSplitter, readWatchEvent } from '../../../src/kubernetes/reflector/watch-events.ts';
 import { Transport } from '../../../src/kubernetes/transport.ts';
 import { FakePodSource } from '../../fakes/fake-pod-source.ts';
 import { readStack } from '../../stack/stack.ts';
@@ -11,7 +15,7 @@ import { loadConfig, TestNamespace, type TestPod } from '../kubernetes-objects.t
 
 /** Pods come and go, and a source tells of them. */
 interface World {
-  readonly source: PodSource;
+  readonly source: ObjectSource;
   create(name: string): Promise<{ readonly uid: string }>;
   setPhase(name: string, phase: string): Promise<void>;
   delete(name: string): Promise<void>;
@@ -60,7 +64,12 @@ async function realWorld(): Promise<World> {
     return pod;
   };
   return {
-    source: createHttpPodSource({ transport, server, labelSelector: `contract=${namespace.name}` }),
+    source: createHttpObjectSource({
+      transport,
+      server,
+      of: POD,
+      labelSelector: `contract=${namespace.name}`,
+    }),
     create: async (name) => {
       const pod = await namespace.createPod({ name });
       pods.set(name, pod);
@@ -104,9 +113,9 @@ describe.each([
       over.signal,
     )) {
       for (const line of lines.push(chunk)) {
-        const event = readWatchEvent(line);
+        const event = readWatchEvent(line, POD);
         if (event.type === 'bookmark') continue;
-        const shown = `${event.type} ${event.pod.name} ${event.pod.uid} ${event.pod.phase}`;
+        const shown = `${event.type} ${event.object.name} ${event.object.uid} ${event.object.phase}`;
         // The API server changes more than what was asked for, a deletionTimestamp before the deletion.
         if (shown !== events.at(-1)) events.push(shown);
         expect(Number(event.resourceVersion)).toBeGreaterThan(Number(resourceVersion));
@@ -121,7 +130,7 @@ describe.each([
     const before = await world.create('before');
     const page = await world.source.listPage(undefined, signal);
     expect(page.continueFrom).toBeUndefined();
-    expect(page.pods.map((pod) => readAnyPod(pod).uid)).toEqual([before.uid]);
+    expect(page.items.map((pod) => readAnyPod(pod).uid)).toEqual([before.uid]);
     await world.setPhase('before', 'Succeeded');
     await world.delete('before');
     const again = await world.create('before');

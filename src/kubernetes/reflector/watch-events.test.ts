@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { podObject } from '../../../test/fakes/fake-pod-source.ts';
+import { POD } from '../pod-reflector/pod-reflector.ts';
 import { LineSplitter, readWatchEvent } from './watch-events.ts';
 
 const MIB = 1024 * 1024;
@@ -59,14 +60,14 @@ describe('readWatchEvent', () => {
   const pod = podObject({ name: 'a', uid: 'a-1' });
   const object = { ...pod, metadata: { ...pod.metadata, resourceVersion: '7' } };
   const read = (type: string, what: object = object) =>
-    readWatchEvent(Buffer.from(JSON.stringify({ type, object: what })));
+    readWatchEvent(Buffer.from(JSON.stringify({ type, object: what })), POD);
 
   it.each([
     ['ADDED', 'put'],
     ['MODIFIED', 'put'],
     ['DELETED', 'delete'],
   ])('reads %s', (wire, type) => {
-    expect(read(wire)).toMatchObject({ type, pod: { name: 'a', uid: 'a-1' }, resourceVersion: '7' });
+    expect(read(wire)).toMatchObject({ type, object: { name: 'a', uid: 'a-1' }, resourceVersion: '7' });
   });
 
   it('reads a bookmark, which has no pod in it', () => {
@@ -93,11 +94,11 @@ describe('readWatchEvent', () => {
   it('does not read bytes that are no UTF-8 as characters', () => {
     const line = Buffer.from(JSON.stringify({ type: 'ADDED', object }));
     line[line.indexOf('"a-1"') + 1] = 0xff;
-    expect(() => readWatchEvent(line)).toThrow(expect.objectContaining({ code: 'bad-reply' }));
+    expect(() => readWatchEvent(line, POD)).toThrow(expect.objectContaining({ code: 'bad-reply' }));
   });
 
   it('quotes nothing of what it can not read', () => {
-    expect(() => readWatchEvent(Buffer.from('{"type":"SEKRIT"'))).not.toThrow(/SEKRIT/);
+    expect(() => readWatchEvent(Buffer.from('{"type":"SEKRIT"'), POD)).not.toThrow(/SEKRIT/);
     expect(() => read('SEKRIT')).not.toThrow(/SEKRIT/);
     expect(() => read('SEKRIT')).toThrow(/unknown type/);
   });

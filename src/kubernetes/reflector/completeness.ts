@@ -10,23 +10,23 @@ const MAX_QUESTIONS = 10;
  * kube-apiserver serves since Kubernetes 1.35 ("API concepts", KEP-5504), and true of it before, as they are revisions of
  * etcd. A version that is no integer proves nothing.
  */
-export class Completeness {
-  #until: number | undefined;
-  #questions: { readonly version: bigint; readonly askedAt: number }[] = [];
+export class Completeness<Moment> {
+  #until: Moment | undefined;
+  #questions: { readonly version: bigint; readonly askedAt: Moment }[] = [];
 
-  /** ms since the epoch; undefined: nothing is complete. */
-  get until(): number | undefined {
+  /** undefined: nothing is complete. */
+  get until(): Moment | undefined {
     return this.#until;
   }
 
   /** Everything was read anew, by a list that was begun then. */
-  restart(listBegunAt: number): void {
+  restart(listBegunAt: Moment): void {
     this.#until = listBegunAt;
     this.#questions = [];
   }
 
   /** The API server is at this version, or further; it was asked then. */
-  learn(version: string, askedAt: number): void {
+  learn(version: string, askedAt: Moment): void {
     const read = toInteger(version);
     if (read === undefined) return;
     this.#questions.push({ version: read, askedAt });

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { loadKubeConfig } from '../load-kube-config.ts';
 import { Transport } from '../transport.ts';
-import { createHttpPodSource, type PodSource } from './pod-source.ts';
+import { POD } from '../pod-reflector/pod-reflector.ts';
+import { createHttpObjectSource, type ObjectSource } from './object-source.ts';
 
 type Answer = (request: http.IncomingMessage, response: http.ServerResponse) => void;
 
@@ -15,7 +16,7 @@ let server: http.Server;
 let answer: Answer;
 let seen: { readonly path: string; readonly query: object; readonly accept: string | undefined }[];
 let transport: Transport;
-let source: PodSource;
+let source: ObjectSource;
 const caller = new AbortController();
 
 beforeEach(async () => {
@@ -45,7 +46,7 @@ beforeEach(async () => {
     }),
   );
   transport = new Transport({ kubeConfig: loadKubeConfig({ kubeconfig }), timeoutMs: 1_000 });
-  source = createHttpPodSource({ transport, server: address });
+  source = createHttpObjectSource({ transport, server: address, of: POD });
 });
 
 afterEach(async () => {
@@ -121,8 +122,9 @@ describe('both', () => {
   });
 
   it('ask for JSON, of pods that have the label', async () => {
-    const labelled = createHttpPodSource({
+    const labelled = createHttpObjectSource({
       transport,
+      of: POD,
       server: `http://127.0.0.1:${(server.address() as AddressInfo).port}/behind/`,
       labelSelector: 'a=b,c in (d, e)',
     });
@@ -140,9 +142,9 @@ describe('both', () => {
 describe('listPage', () => {
   it('asks for the state of now, in pages', async () => {
     answer = send(list({ items: [{ a: 1 }] }, { continue: 'next' }));
-    expect(await page()).toEqual({ pods: [{ a: 1 }], resourceVersion: '7', continueFrom: 'next' });
+    expect(await page()).toEqual({ items: [{ a: 1 }], resourceVersion: '7', continueFrom: 'next' });
     answer = send(list());
-    expect(await page('next')).toEqual({ pods: [], resourceVersion: '7', continueFrom: undefined });
+    expect(await page('next')).toEqual({ items: [], resourceVersion: '7', continueFrom: undefined });
     expect(seen.map(({ query }) => query)).toEqual([{ limit: '250' }, { limit: '250', continue: 'next' }]);
   });
 
@@ -186,8 +188,9 @@ describe('listPage', () => {
 
 describe('readVersion', () => {
   it('asks for the state of now, of one pod, whatever its labels', async () => {
-    const labelled = createHttpPodSource({
+    const labelled = createHttpObjectSource({
       transport,
+      of: POD,
       server: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
       labelSelector: 'a=b',
     });

@@ -1,19 +1,18 @@
-import type { PodView } from '../../authentication/kubernetes-access.ts';
 import { fieldOf } from '../api-reply.ts';
 import { KubernetesApiError } from '../kubernetes-api-error.ts';
-import { readAnyPod } from '../read-reply.ts';
 import { errorOfStatus } from '../error-of-status.ts';
+import { type ObjectKind, ruleFor } from './object-kind.ts';
 
 /** An object in etcd is at most 1.5 MiB by default. */
 const MAX_LINE_BYTES = 8 * 1024 * 1024;
 const LINE_FEED = 0x0a;
 
 /** `resourceVersion`: everything up to it has been seen once the event is applied. */
-export type WatchEvent =
+export type WatchEvent<T> =
   /** Added, or changed in whatever way. */
-  | { readonly type: 'put'; readonly pod: PodView; readonly resourceVersion: string }
-  /** Deleted, or no longer what the label selector selects. */
-  | { readonly type: 'delete'; readonly pod: PodView; readonly resourceVersion: string }
+  | { readonly type: 'put'; readonly object: T; readonly resourceVersion: string }
+  /** Deleted, or no longer what the selector selects. */
+  | { readonly type: 'delete'; readonly object: T; readonly resourceVersion: string }
   | { readonly type: 'bookmark'; readonly resourceVersion: string };
 
 /**
@@ -38,41 +37,39 @@ export class LineSplitter {
     if (start === chunk.length) return;
     this.#begun.push(chunk.subarray(start));
     this.#begunBytes += chunk.length - start;
-    if (this.#begunBytes > MAX_LINE_BYTES) throw badEvent(`of more than ${MAX_LINE_BYTES} bytes`);
+    if (this.#begunBytes > MAX_LINE_BYTES) throw badEvent('WATCH', `of more than ${MAX_LINE_BYTES} bytes`);
   }
 }
 
 /**
- * Reads one line of a watch of pods. Throws KubernetesApiError: `bad-reply` for anything that is no event of a pod, and
+ * Reads one line of a watch. Throws KubernetesApiError: `bad-reply` for anything that is no event of such an object, and
  * what the API server's ERROR says, 410 Gone among it. Never lets one pass: a change that was not seen is a stale
  * identity.
  */
-export function readWatchEvent(line: Buffer): WatchEvent {
+export function readWatchEvent<T>(line: Buffer, of: ObjectKind<T>): WatchEvent<T> {
+  const request = `WATCH ${of.resource}`;
   const event = parseJson(line);
   const type = fieldOf(event, 'type');
   const object = fieldOf(event, 'object');
   if (type === 'ERROR') {
     const code = fieldOf(object, 'code');
-    throw errorOfStatus(
-      { request: 'WATCH pods', rule: '`watch` on `pods`' },
-      typeof code === 'number' ? code : 0,
-    );
+    throw errorOfStatus(ruleFor(request, of), typeof code === 'number' ? code : 0);
   }
   const resourceVersion = fieldOf(fieldOf(object, 'metadata'), 'resourceVersion');
-  if (fieldOf(object, 'kind') !== 'Pod') throw badEvent('of another kind');
+  if (fieldOf(object, 'kind') !== of.kind) throw badEvent(request, 'of another kind');
   if (typeof resourceVersion !== 'string' || resourceVersion === '') {
-    throw badEvent('without a resourceVersion');
+    throw badEvent(request, 'without a resourceVersion');
   }
   switch (type) {
     case 'ADDED':
     case 'MODIFIED':
-      return { type: 'put', pod: readAnyPod(object), resourceVersion };
+      return { type: 'put', object: of.read(object), resourceVersion };
     case 'DELETED':
-      return { type: 'delete', pod: readAnyPod(object), resourceVersion };
+      return { type: 'delete', object: of.read(object), resourceVersion };
     case 'BOOKMARK':
       return { type: 'bookmark', resourceVersion };
     default:
-      throw badEvent('of an unknown type');
+      throw badEvent(request, 'of an unknown type');
   }
 }
 
@@ -88,6 +85,6 @@ export function parseJson(bytes: Buffer): unknown {
   }
 }
 
-function badEvent(what: string): KubernetesApiError {
-  return new KubernetesApiError('bad-reply', `WATCH pods: the Kubernetes API sent an event ${what}`);
+function badEvent(request: string, what: string): KubernetesApiError {
+  return new KubernetesApiError('bad-reply', `${request}: the Kubernetes API sent an event ${what}`);
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Completeness } from './completeness.ts';
 
-let completeness: Completeness;
+let completeness: Completeness<number>;
 
 beforeEach(() => {
   completeness = new Completeness();
