@@ -5,7 +5,7 @@ import {
   createConfiguration,
   ServerConfiguration,
 } from '@kubernetes/client-node';
-import type { GetPod, ReviewServiceAccountToken } from '../authentication/kubernetes-access.ts';
+import type { GetPod, PodView, ReviewServiceAccountToken } from '../authentication/kubernetes-access.ts';
 import type { ReadServiceAccountIssuer } from '../authentication/signing-keys.ts';
 import { isStatusAbout, replyOf } from './api-reply.ts';
 import { type CallDescription, errorOfStatus } from './error-of-status.ts';
@@ -20,7 +20,9 @@ import {
   type PodReflectorOptions,
 } from './pod-reflector/pod-reflector.ts';
 import { readPod, readTokenReview, readTokenReviewAnswer } from './read-reply.ts';
+import { listPods } from './list-pods.ts';
 import { createHttpObjectSource } from './reflector/object-source.ts';
+import { createSecretRecords, type SecretRecords, type SecretRecordsOptions } from './secret-records.ts';
 import { createServiceAccountIssuerReader } from './service-account-issuer.ts';
 import { Transport } from './transport.ts';
 
@@ -52,6 +54,17 @@ export interface KubernetesApi extends OperatorCalls, PreflightCalls {
   readonly createPodReflector: (
     options: Omit<PodReflectorOptions, 'source'> & { readonly labelSelector?: string },
   ) => PodReflector;
+  /**
+   * The pods of one namespace, or of all (undefined), page by page, as the API server has them at one moment not before the
+   * call: a consistent LIST, whatever their labels. Rejects in the middle when it can't be gone on with; then what has come
+   * is no whole. `list` on `pods`.
+   */
+  readonly listPods: (
+    namespace: string | undefined,
+    options?: { readonly signal?: AbortSignal },
+  ) => AsyncIterable<readonly PodView[]>;
+  /** `get`, `list`, `watch`, `create`, `update` and `delete` on `secrets` in that namespace. */
+  readonly createSecretRecords: (options: SecretRecordsOptions) => SecretRecords;
   /** Resolves if the API server answers, accepts our credentials and lets us review tokens. One TokenReview. */
   readonly checkReady: (options?: { readonly signal?: AbortSignal }) => Promise<void>;
   /** Closes the connections; calls under way fail. */
@@ -138,6 +151,8 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
         ...reflectorOptions,
         source: createHttpObjectSource({ transport, server, of: POD, labelSelector }),
       }),
+    listPods: (namespace, { signal } = {}) => listPods({ transport, server, namespace, signal }),
+    createSecretRecords: (secretOptions) => createSecretRecords(secretOptions, { transport, server }),
     checkReady,
     ...createOperatorCalls({
       call,

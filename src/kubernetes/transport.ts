@@ -46,10 +46,24 @@ export interface StreamedReply extends Omit<Reply, 'bytes'> {
 }
 
 export interface GetOptions {
-  readonly signal: AbortSignal;
-  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Default: that of the transport. */
+  readonly timeoutMs?: number;
   /** Default `application/json`. */
   readonly accept?: string;
+}
+
+export interface StreamOptions {
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+export interface SendOptions {
+  readonly method: 'POST' | 'PUT' | 'DELETE';
+  readonly url: string;
+  /** JSON. */
+  readonly body: string;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** A reply of more bytes than are kept: nothing to be mended by asking the same once more. */
@@ -98,13 +112,25 @@ export class Transport {
   }
 
   /** One GET, for what client-node's classes would take too long to read. `timeoutMs` is for all of it. */
-  async get(url: string, { signal, timeoutMs, accept }: GetOptions): Promise<Reply> {
+  async get(url: string, { signal, timeoutMs = this.#timeoutMs, accept }: GetOptions): Promise<Reply> {
     const request = jsonRequest(url, accept);
     return await this.#send(request, signal, timeoutMs, (options) => exchange(request, options));
   }
 
+  /**
+   * One request that changes something, sent once: after a second time nobody could tell whether "it is another version
+   * now" is about the first.
+   */
+  async send({ method, url, body, signal }: SendOptions): Promise<Reply> {
+    const request = new RequestContext(url, HttpMethod[method]);
+    request.setHeaderParam('Accept', 'application/json');
+    request.setHeaderParam('Content-Type', 'application/json');
+    request.setBody(body);
+    return await this.#send(request, signal, this.#timeoutMs, (options) => exchangeOnce(request, options));
+  }
+
   /** One GET on a connection of its own. `timeoutMs` is until the reply's head is here; then only `signal` ends it. */
-  async stream(url: string, { signal, timeoutMs }: GetOptions): Promise<StreamedReply> {
+  async stream(url: string, { signal, timeoutMs }: StreamOptions): Promise<StreamedReply> {
     const request = jsonRequest(url);
     return await this.#send(request, signal, timeoutMs, async (options) => {
       const { agent } = options;
@@ -192,7 +218,12 @@ async function exchange(request: RequestContext, options: https.RequestOptions):
   }
 }
 
-class StaleConnectionError extends Error {}
+/** For who does not send once more. */
+class StaleConnectionError extends KubernetesApiError {
+  constructor() {
+    super('unreachable', 'the Kubernetes API had closed the connection', { fix: 'say it again' });
+  }
+}
 
 function exchangeOnce(request: RequestContext, options: https.RequestOptions): Promise<Reply> {
   return new Promise((resolve, reject) => {

@@ -30,6 +30,7 @@ const TIMING: ReflectorTiming = {
   questionIntervalMs: 30_000,
   behindMs: BEHIND_MS,
   maxLagMs: MAX_LAG_MS,
+  retryCapMs: 30_000,
 };
 
 export const POD: ObjectKind<PodView> = { kind: 'Pod', resource: 'pods', read: readAnyPod };

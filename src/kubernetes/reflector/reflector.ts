@@ -9,7 +9,7 @@ import { LineSplitter, readWatchEvent, type WatchEvent } from './watch-events.ts
 
 /** A watch that lived this long was a success: what ends it is a first failure. */
 const HEALTHY_WATCH_MS = 5_000;
-const BACKOFF = { firstMs: 500, capMs: 30_000 };
+const FIRST_RETRY_MS = 500;
 const MAX_RETRY_AFTER_MS = 60_000;
 
 /** All in ms but for the seconds of a watch. */
@@ -26,6 +26,8 @@ export interface ReflectorTiming {
   readonly behindMs: number;
   /** What may be missing more than this is not vouched for. Longer than `behindMs`, by the time for a list. */
   readonly maxLagMs: number;
+  /** The longest wait after a failure. */
+  readonly retryCapMs: number;
 }
 
 export type ReflectorEvent =
@@ -121,7 +123,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
   const synced = Promise.withResolvers<undefined>();
   // Nobody need wait for it.
   synced.promise.catch(() => undefined);
-  const backoff = new Backoff({ ...BACKOFF, random });
+  const backoff = new Backoff({ firstMs: FIRST_RETRY_MS, capMs: timing.retryCapMs, random });
   const completeness = new Completeness<Moment>();
   let running: Promise<void> | undefined;
   let isSynced = false;
