@@ -11,10 +11,11 @@ import type { Reflector } from '../kubernetes/reflector/reflector.ts';
 import { MAX_SECRET_BYTES, type SecretRecord, type SecretRecords } from '../kubernetes/secret-records.ts';
 import { Secret } from '../observability/secret.ts';
 import type { Clock } from '../time/clock.ts';
-import { toStoreError } from './to-store-error.ts';
+import { findMismatch } from './find-mismatch.ts';
 import { decodeRecord, encodeRecord, nameOfRecord } from './record-format.ts';
 import { RecordMirror, type RecordMirrorEvent } from './record-mirror.ts';
 import { parseVersion, readRecord } from './stored-secret.ts';
+import { toStoreError } from './to-store-error.ts';
 
 /** What the Secrets are, whatever namespace they are in. */
 export const TOKEN_SECRETS = {
@@ -130,8 +131,9 @@ function contentOf(record: TokenRecord): Secret<string> {
   const text = encodeRecord(record);
   // What can't be read back, or would be somebody else's then, is never written.
   const decoded = decodeRecord(text);
-  if ('problem' in decoded) {
-    throw new TokenStoreError('malformed', `the record to be written ${decoded.problem}`);
+  const problem = findMismatch(record) ?? ('problem' in decoded ? decoded.problem : undefined);
+  if (problem !== undefined) {
+    throw new TokenStoreError('malformed', `the record to be written ${problem}`);
   }
   const size = Buffer.byteLength(text);
   if (size > MAX_SECRET_BYTES) {

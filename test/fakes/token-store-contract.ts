@@ -195,7 +195,7 @@ export function tokenStoreContract(openWorld: () => Promise<TokenStoreWorld>): v
       ['renewer', (of) => ({ tokens: [recordedToken(of, { renewer: 'yarn' })] })],
       ['kind', (of) => ({ tokens: [recordedToken(of, { kind: 'kms-dt' })] })],
       ['namespace', (of) => ({ tokens: [recordedToken({ ...of, namespace: 'team-b' })] })],
-      ['namespace', (of) => ({ tokens: [recordedToken(of, { scope: { type: 'user' } })] })],
+      ['scope', (of) => ({ tokens: [recordedToken(of, { scope: { type: 'user' } })] })],
       [
         'namespace',
         (of) => ({ claims: [{ ...claimOf(of), scope: slotOf({ ...of, namespace: 'b' }).scope }] }),
