@@ -148,6 +148,7 @@ export class TestNamespace {
     await this.#core.deleteCollectionNamespacedPod({ namespace, gracePeriodSeconds: 0 });
     await this.#core.deleteCollectionNamespacedServiceAccount({ namespace });
     await this.#core.deleteCollectionNamespacedConfigMap({ namespace });
+    await this.#core.deleteCollectionNamespacedSecret({ namespace });
     await this.#core.deleteNamespace({ name: namespace });
     await this.#core.replaceNamespaceFinalize({
       name: namespace,
