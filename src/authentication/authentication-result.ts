@@ -105,7 +105,8 @@ export interface AuthenticateOptions {
   readonly admitPod?: (pod: { readonly namespace: string; readonly uid: string }) => PodLimit | undefined;
 }
 
+/** At once where nobody has to be asked, by a promise where somebody has. Never throws. */
 export type AuthenticatePod = (
   caller: Caller,
   options?: AuthenticateOptions,
-) => Promise<AuthenticationResult>;
+) => AuthenticationResult | Promise<AuthenticationResult>;

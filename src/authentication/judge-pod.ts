@@ -20,46 +20,43 @@ export function judgePod(
   claim: BoundPodClaim,
   { now, sourceAddress }: JudgePodOptions,
 ): AuthenticationResult {
-  const named = `${claim.namespace}/${claim.podName}`;
-  const { namespace, podName: name, podUid: uid, serviceAccount } = claim;
-  const bound: BoundPod = { namespace, name, uid, serviceAccount };
   const refused = (reason: AuthenticationRefusal, detail: string): AuthenticationResult => ({
     outcome: 'refused',
     reason,
     detail,
-    pod: bound,
+    pod: boundPodOf(claim),
   });
   // check: pod-found
-  if (pod === undefined) return refused('pod-not-found', named);
+  if (pod === undefined) return refused('pod-not-found', nameOf(claim));
   // A pod that was made anew under its name is another one.
   // check: pod-uid
   if (pod.uid !== claim.podUid)
-    return refused('pod-uid-differs', `${named}: token ${claim.podUid}, pod ${pod.uid}`);
+    return refused('pod-uid-differs', `${nameOf(claim)}: token ${claim.podUid}, pod ${pod.uid}`);
   // check: pod-service-account
   if (pod.serviceAccount !== claim.serviceAccount) {
     return refused(
       'pod-service-account-differs',
-      `${named}: token ${claim.serviceAccount}, pod ${pod.serviceAccount}`,
+      `${nameOf(claim)}: token ${claim.serviceAccount}, pod ${pod.serviceAccount}`,
     );
   }
   // check: pod-finished
-  if (FINISHED_PHASES.includes(pod.phase)) return refused('pod-finished', `${named}: ${pod.phase}`);
+  if (FINISHED_PHASES.includes(pod.phase)) return refused('pod-finished', `${nameOf(claim)}: ${pod.phase}`);
   // Until then a terminating pod still works: it may be flushing its output to HDFS.
   // check: pod-deleted
   if (pod.deletionTimestamp !== undefined && pod.deletionTimestamp <= now)
-    return refused('pod-deleted', named);
+    return refused('pod-deleted', nameOf(claim));
 
   if (sourceAddress !== undefined) {
     // The first container can be faster than the kubelet's report of the address.
     // check: pod-address-known
     if (pod.podIps.length === 0) {
-      return { outcome: 'could-not-check', dependency: 'pod-address', pod: bound };
+      return { outcome: 'could-not-check', dependency: 'pod-address', pod: boundPodOf(claim) };
     }
     // check: source-address
     if (!pod.podIps.includes(sourceAddress)) {
       return refused(
         'source-address-differs',
-        `${named}: request from ${sourceAddress}, pod at ${pod.podIps.join(', ')}`,
+        `${nameOf(claim)}: request from ${sourceAddress}, pod at ${pod.podIps.join(', ')}`,
       );
     }
   }
@@ -75,3 +72,12 @@ export function judgePod(
     },
   };
 }
+
+const nameOf = ({ namespace, podName }: BoundPodClaim): string => `${namespace}/${podName}`;
+
+const boundPodOf = ({ namespace, podName, podUid, serviceAccount }: BoundPodClaim): BoundPod => ({
+  namespace,
+  name: podName,
+  uid: podUid,
+  serviceAccount,
+});

@@ -98,7 +98,7 @@ export function createReviewCache(options: ReviewCacheOptions): ReviewCache {
         failures.set(key, review, failureTtlMs);
       } else if (!isForgotten && isOfPod(review, podUid)) {
         const lifetimeMs = Math.min(successTtlMs, claims.expiresAt - clock.now());
-        successes.set(key, { review, claims, podUid, forget }, lifetimeMs);
+        successes.set(key, { recalled: { review, claims }, podUid, forget }, lifetimeMs);
       }
       return review;
     } finally {
@@ -111,12 +111,12 @@ export function createReviewCache(options: ReviewCacheOptions): ReviewCache {
       const known = successes.get(keyOf(audience, serviceAccountToken));
       if (known === undefined) return undefined;
       onLookUp('hit');
-      return { review: known.review, claims: known.claims };
+      return known.recalled;
     },
     review: async (serviceAccountToken, claims, { signal }) => {
       signal?.throwIfAborted();
       const key = keyOf(audience, serviceAccountToken);
-      const known = successes.get(key)?.review ?? failures.get(key);
+      const known = successes.get(key)?.recalled.review ?? failures.get(key);
       if (known !== undefined) {
         onLookUp('hit');
         return known;
@@ -140,8 +140,7 @@ export function createReviewCache(options: ReviewCacheOptions): ReviewCache {
 }
 
 interface Success {
-  readonly review: ServiceAccountTokenReview;
-  readonly claims: TokenClaims;
+  readonly recalled: NonNullable<ReturnType<RecallReview>>;
   readonly podUid: string;
   readonly forget: () => void;
 }

@@ -3,6 +3,7 @@ import { FakeClock } from '../../test/fakes/fake-clock.ts';
 import { FakeTokenService } from '../../test/fakes/fake-token-service.ts';
 import { createGetCredentials, RETRY_MISSING_MS } from './create-credentials.ts';
 import type { CredentialsSelection, TokenSource } from './credentials.ts';
+import { drawRefreshAfter } from './refresh-after.ts';
 import { TokenCache } from './token-cache.ts';
 import { TokenServiceError } from './token-service.ts';
 
@@ -10,7 +11,7 @@ const HOUR_MS = 3_600_000;
 const HDFS = 'HDFS_DELEGATION_TOKEN';
 const KMS = 'kms-dt';
 
-function setUp(random = () => 0.5) {
+function setUp() {
   const clock = new FakeClock();
   const ns1 = new FakeTokenService({ clock });
   const ns2 = new FakeTokenService({ clock, maxLifetimeMs: 14 * HOUR_MS });
@@ -22,13 +23,15 @@ function setUp(random = () => 0.5) {
     sourceOf('prod', 'kms', kms),
     sourceOf('dev', 'ns1', dev),
   ];
-  const getCredentials = createGetCredentials({ sources, cache: new TokenCache({ clock }), clock, random });
-  const get = (selection: CredentialsSelection = {}, signal?: AbortSignal) =>
+  const getCredentials = createGetCredentials({ sources, cache: new TokenCache({ clock }), clock });
+  const ask = (selection: CredentialsSelection, signal?: AbortSignal) =>
     getCredentials(
-      { owner: 'alice', namespace: 'team-a', selection },
+      { owner: 'alice', stampedUser: 'alice', namespace: 'team-a', podUid: 'uid-1', selection },
       signal === undefined ? {} : { signal },
     );
-  return { clock, ns1, ns2, kms, dev, sources, get };
+  const get = async (selection: CredentialsSelection = {}, signal?: AbortSignal) =>
+    await ask(selection, signal);
+  return { clock, ns1, ns2, kms, dev, sources, get, ask };
 }
 
 const sourceOf = (cluster: string, name: string, tokenService: FakeTokenService): TokenSource => ({
@@ -114,7 +117,7 @@ describe('createGetCredentials', () => {
       outcome: 'issued',
       tokens: [{ source: { name: 'ns1' } }, { source: { name: 'ns2' } }],
       missing: [{ kind: KMS, code: 'denied' }],
-      refreshAfter: clock.now() + RETRY_MISSING_MS,
+      refresh: { since: clock.now(), periodMs: RETRY_MISSING_MS },
     });
   });
 
@@ -144,26 +147,43 @@ describe('createGetCredentials', () => {
     await expect(result).rejects.toBe(reason);
   });
 
-  it.each([
-    [0, 0.9],
-    [0.5, 1],
-    [1, 1.1],
-  ])('tells when to come back: random %d gives %d of the shortest period', async (random, part) => {
-    const { get, clock } = setUp(() => random);
+  it('tells when to come back: after the shortest of the periods', async () => {
+    const { get, clock } = setUp();
     // ns2: a seventh of 14 h.
-    expect(await get()).toMatchObject({ refreshAfter: Math.round(clock.now() + part * 2 * HOUR_MS) });
+    expect(await get()).toMatchObject({ refresh: { since: clock.now(), periodMs: 2 * HOUR_MS } });
   });
 
   it('never sends anybody away with a token that the next visit would get again', async () => {
-    const { get, clock, ns1 } = setUp(() => 0);
+    const { get, clock, ns1 } = setUp();
     const first = await get({ kinds: [HDFS], cluster: 'prod' });
     if (first.outcome !== 'issued') throw new Error(first.outcome);
-    await clock.advance(first.refreshAfter - clock.now());
+    await clock.advance(drawRefreshAfter(first.refresh, () => 0) - clock.now());
     const second = await get({ kinds: [HDFS] });
     if (second.outcome !== 'issued') throw new Error(second.outcome);
-    expect(second.refreshAfter).toBeGreaterThan(clock.now());
+    expect(drawRefreshAfter(second.refresh, () => 0)).toBeGreaterThan(clock.now());
     expect(second.tokens[1]?.token.sequenceNumber).toBe(2);
     expect(ns1.calls.filter((call) => call.startsWith('issue'))).toHaveLength(1);
+  });
+
+  it('has what is in memory at once, and the same object for the same tokens', async () => {
+    const { get, ask } = setUp();
+    const first = await get();
+    expect(ask({})).toBe(first);
+    expect(ask({ cluster: 'prod', optionalKinds: [KMS] })).toBe(first);
+    const fewer = ask({ kinds: [HDFS] });
+    expect(fewer).toMatchObject({ tokens: [{ source: { name: 'ns1' } }, { source: { name: 'ns2' } }] });
+    expect(ask({ kinds: [HDFS] })).toBe(fewer);
+    expect(ask({})).toBe(first);
+  });
+
+  it('has another object when one of the tokens is another', async () => {
+    const { get, ask, clock, ns2 } = setUp();
+    const first = await get();
+    await clock.advance(1.9 * HOUR_MS);
+    const second = await get();
+    expect(ns2.calls).toEqual(['issue alice', 'renew 1', 'issue alice', 'renew 2']);
+    expect(second).not.toBe(first);
+    expect(ask({})).toBe(second);
   });
 
   it('says until when each token is good', async () => {
@@ -186,7 +206,7 @@ describe('createGetCredentials', () => {
       ['with a source of another kind', [{ ...source, kind: KMS }], /issues HDFS_DELEGATION_TOKEN/],
     ])('%s', (_, sources, message) => {
       const cache = new TokenCache({ clock });
-      expect(() => createGetCredentials({ sources, cache, clock, random: Math.random })).toThrow(message);
+      expect(() => createGetCredentials({ sources, cache, clock })).toThrow(message);
     });
   });
 });

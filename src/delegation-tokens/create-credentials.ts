@@ -1,6 +1,13 @@
 import type { Clock } from '../time/clock.ts';
-import type { CredentialsSelection, GetCredentials, TokenSource } from './credentials.ts';
-import type { CachedToken, TokenCache } from './token-cache.ts';
+import type {
+  CredentialsRequest,
+  CredentialsResult,
+  CredentialsSelection,
+  GetCredentials,
+  TokenSource,
+} from './credentials.ts';
+import { earliest, IssuedResults, refreshOf } from './issued-results.ts';
+import type { CachedToken, TokenCache, TokenRequest } from './token-cache.ts';
 import { TokenServiceError } from './token-service.ts';
 
 /** When to ask again for an optional kind that could not be had. */
@@ -11,8 +18,6 @@ export interface CredentialsOptions {
   readonly sources: readonly TokenSource[];
   readonly cache: TokenCache;
   readonly clock: Clock;
-  /** Between 0 and 1, as Math.random. */
-  readonly random: () => number;
 }
 
 /**
@@ -22,28 +27,33 @@ export interface CredentialsOptions {
  * request, at once. Of an optional kind the caller gets what there is, and a note if that is not all. A kind named both
  * ways is required. An empty list of kinds means the same as none: every kind of the cluster, except those named as optional.
  *
- * `refreshAfter` is spread over ± 10 % by each answer, so that pods which share a token don't come back together.
- *
  * Throws a RangeError for sources that are empty or could be mistaken for each other.
  */
 export function createGetCredentials(options: CredentialsOptions): GetCredentials {
-  const { sources, cache, clock, random } = options;
+  const { sources, cache, clock } = options;
   checkSources(sources);
-  const spread = (periodMs: number): number => periodMs * (0.9 + 0.2 * random());
+  const select = createSelect(sources);
+  const results = new IssuedResults();
 
-  return async ({ owner, namespace, selection }, { signal } = {}) => {
-    const cluster = selection.cluster ?? sources[0]?.cluster ?? '';
-    const ofCluster = sources.filter((source) => source.cluster === cluster);
-    if (ofCluster.length === 0) return { outcome: 'unknown-cluster', name: cluster };
-    const { required, optional } = selectKinds(selection, ofCluster);
-    for (const kind of [...required, ...optional]) {
-      if (!ofCluster.some((source) => source.kind === kind)) return { outcome: 'unknown-kind', name: kind };
-    }
+  return (request, { signal } = {}) => {
+    const selected = select(request.selection);
+    if ('outcome' in selected) return selected;
+    const known = selected.sources.map((source) => cache.recall(tokenRequest(source, request)));
+    return known.every((token) => token !== undefined)
+      ? results.of(selected.cluster, known)
+      : getMissing(request, selected, known, signal);
+  };
 
+  async function getMissing(
+    request: CredentialsRequest,
+    { cluster, sources: wanted, required }: Selected,
+    known: readonly (CachedToken | undefined)[],
+    signal: AbortSignal | undefined,
+  ): Promise<CredentialsResult> {
     const missing = new Map<string, string>();
     const get = async (source: TokenSource): Promise<CachedToken | undefined> => {
       try {
-        return await cache.get({ source, owner, namespace }, signal === undefined ? {} : { signal });
+        return await cache.get(tokenRequest(source, request), signal === undefined ? {} : { signal });
       } catch (error) {
         signal?.throwIfAborted();
         if (required.has(source.kind) || !(error instanceof TokenServiceError)) throw error;
@@ -51,18 +61,54 @@ export function createGetCredentials(options: CredentialsOptions): GetCredential
         return undefined;
       }
     };
-    const selected = ofCluster.filter(({ kind }) => required.has(kind) || optional.has(kind));
-    const tokens = (await Promise.all(selected.map(get))).filter((token) => token !== undefined);
-
-    const times = tokens.map(({ issuedAt, reusePeriodMs }) => issuedAt + spread(reusePeriodMs));
-    if (missing.size > 0) times.push(clock.now() + spread(RETRY_MISSING_MS));
+    const all = await Promise.all(wanted.map((source, index) => known[index] ?? get(source)));
+    const tokens = all.filter((token) => token !== undefined);
+    if (missing.size === 0) return results.of(cluster, tokens);
+    const next = { since: clock.now(), periodMs: RETRY_MISSING_MS };
     return {
       outcome: 'issued',
       cluster,
-      tokens: tokens.map(({ source, token, expiresAt }) => ({ source, token, expiresAt })),
+      tokens,
       missing: [...missing].map(([kind, code]) => ({ kind, code })),
-      refreshAfter: Math.round(Math.min(...times)),
+      refresh: earliest([next, ...tokens.map(refreshOf)]) ?? next,
     };
+  }
+}
+
+const tokenRequest = (
+  source: TokenSource,
+  { owner, stampedUser, namespace, podUid }: CredentialsRequest,
+): TokenRequest => ({ source, owner, stampedUser, namespace, podUid });
+
+interface Selected {
+  readonly cluster: string;
+  readonly sources: readonly TokenSource[];
+  /** The kinds that must be there. */
+  readonly required: ReadonlySet<string>;
+}
+
+type Unknown = Extract<CredentialsResult, { readonly name: string }>;
+
+/** What most ask for, everything of the first cluster, is worked out once. */
+function createSelect(
+  sources: readonly TokenSource[],
+): (selection: CredentialsSelection) => Selected | Unknown {
+  const select = (selection: CredentialsSelection): Selected | Unknown => {
+    const cluster = selection.cluster ?? sources[0]?.cluster ?? '';
+    const ofCluster = sources.filter((source) => source.cluster === cluster);
+    if (ofCluster.length === 0) return { outcome: 'unknown-cluster', name: cluster };
+    const { required, optional } = selectKinds(selection, ofCluster);
+    for (const kind of [...required, ...optional]) {
+      if (!ofCluster.some((source) => source.kind === kind)) return { outcome: 'unknown-kind', name: kind };
+    }
+    const wanted = ofCluster.filter(({ kind }) => required.has(kind) || optional.has(kind));
+    return { cluster, sources: wanted, required };
+  };
+  const usual = select({});
+  return (selection) => {
+    const { cluster, kinds, optionalKinds } = selection;
+    const isUsual = cluster === undefined && kinds === undefined && optionalKinds === undefined;
+    return isUsual ? usual : select(selection);
   };
 }
 

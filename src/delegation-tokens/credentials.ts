@@ -34,9 +34,18 @@ export interface CredentialsSelection {
 export interface CredentialsRequest {
   /** The Hadoop user, short name, already decided by `identity/`. */
   readonly owner: string;
+  /** The user that the pod is stamped with, who may ask to be `owner` instead. */
+  readonly stampedUser: string;
   /** Namespace of the pod: tokens are shared no wider than that. */
   readonly namespace: string;
+  readonly podUid: string;
   readonly selection: CredentialsSelection;
+}
+
+/** When a watcher should ask again: about `periodMs` after `since` (ms since the epoch). See `drawRefreshAfter`. */
+export interface Refresh {
+  readonly since: number;
+  readonly periodMs: number;
 }
 
 export type CredentialsResult =
@@ -46,14 +55,16 @@ export type CredentialsResult =
       readonly tokens: readonly HeldToken[];
       /** One note per optional kind that is missing; the code is a TokenServiceFailure. */
       readonly missing: readonly { readonly kind: string; readonly code: string }[];
-      /** ms since the epoch: when a watcher should ask again. */
-      readonly refreshAfter: number;
+      readonly refresh: Refresh;
     }
   | { readonly outcome: 'unknown-cluster'; readonly name: string }
   | { readonly outcome: 'unknown-kind'; readonly name: string };
 
-/** Rejects with TokenServiceError when a required kind can't be had, or with the signal's reason. */
+/**
+ * What is in memory is there at once, and is the same object as long as its tokens are the same. Never throws; rejects
+ * with TokenServiceError when a required kind can't be had, or with the signal's reason.
+ */
 export type GetCredentials = (
   request: CredentialsRequest,
   options?: { readonly signal?: AbortSignal },
-) => Promise<CredentialsResult>;
+) => CredentialsResult | Promise<CredentialsResult>;

@@ -110,6 +110,12 @@ export class TokenCache {
    * changes; a renewal makes another one.
    */
   recall(request: TokenRequest): CachedToken | undefined {
+    const known = this.#recall(request);
+    if (known !== undefined) this.#onLookUp('hit');
+    return known;
+  }
+
+  #recall(request: TokenRequest): CachedToken | undefined {
     const current = this.#slot(request)?.current;
     if (current === undefined || !this.#isGood(current)) return undefined;
     // Another replica may be about to cancel it.
@@ -124,10 +130,7 @@ export class TokenCache {
   async get(request: TokenRequest, options: { readonly signal?: AbortSignal } = {}): Promise<CachedToken> {
     options.signal?.throwIfAborted();
     const known = this.recall(request);
-    if (known !== undefined) {
-      this.#onLookUp('hit');
-      return known;
-    }
+    if (known !== undefined) return known;
     const key = this.#flightKey(request);
     const refusal = this.#refusals.find(request.namespace, key);
     if (refusal !== undefined) {

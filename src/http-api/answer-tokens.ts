@@ -1,11 +1,11 @@
 import type { RequestHandler } from 'express';
 import type { WriteAudit } from '../observability/audit-stream.ts';
 import { auditDecision } from './audit-decision.ts';
-import { refuseThrown } from './credentials-route.ts';
 import { failureFields } from './failure-fields.ts';
 import type { Random } from './outcome-to-status.ts';
 import { methodNotAllowed, type Problem } from './problem.ts';
-import { answerProblem, recordOf, type RequestRecord } from './request-record.ts';
+import { refuseThrown } from './refuse-thrown.ts';
+import { answerProblem, commonHeaders, recordOf, type RequestRecord, setHeaders } from './request-record.ts';
 import type { TokensDocument } from './tokens-document.ts';
 import { type TokensResult, type TokensRoute, tokensProblem } from './tokens-route.ts';
 
@@ -27,7 +27,7 @@ export function answerTokens(route: TokensRoute, options: AnswerTokensOptions): 
     if (answer === undefined) return;
     const made = 'problem' in answer ? answer.problem : { status: 200, code: 'ok' };
     const unrecorded = await auditDecision(record, made, options);
-    if (record.signal.aborted) return;
+    if (record.isAbandoned) return;
     // check: tokens-audit-written
     if (unrecorded !== undefined) {
       answerProblem(response, record, unrecorded);
@@ -39,6 +39,7 @@ export function answerTokens(route: TokensRoute, options: AnswerTokensOptions): 
     }
     const body = Buffer.from(JSON.stringify(answer.document));
     record.report(200);
+    setHeaders(response, commonHeaders(record));
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('Content-Type', 'application/json');
     response.setHeader('Content-Length', body.length);
@@ -65,7 +66,7 @@ async function ask(
     return { document: result.document };
   } catch (thrown) {
     const problem = refuseThrown(thrown, record, random);
-    return record.signal.aborted ? undefined : { problem };
+    return record.isAbandoned ? undefined : { problem };
   }
 }
 

@@ -11,6 +11,7 @@ import {
   identityResult,
   issued,
   PASSWORD,
+  pod,
   PROVEN,
   startApi as start,
 } from '../../test/fakes/api-world.ts';
@@ -235,7 +236,10 @@ describe('which user', () => {
   ] as const)(
     'gives nothing when, while Hadoop was asked, it turned to %j [still-identified]',
     async (later, status, code, reason) => {
-      const answers: IdentityResult[] = [{ outcome: 'identified', user: 'alice' }, later];
+      const answers: IdentityResult[] = [
+        { outcome: 'identified', stampedUser: 'alice', user: 'alice' },
+        later,
+      ];
       const { api, seen, audit } = start({ identifyUser: () => answers.shift() ?? later });
       const response = await get(api).expect(status);
       expect(response.body).toMatchObject({ code });
@@ -245,14 +249,18 @@ describe('which user', () => {
   );
 
   it('asks for the tokens of whom identity named, in the namespace of the pod', async () => {
-    const { api, seen } = start({ identifyUser: identityResult({ outcome: 'identified', user: 'etl' }) });
+    const { api, seen } = start({
+      identifyUser: identityResult({ outcome: 'identified', stampedUser: 'alice', user: 'etl' }),
+    });
     await get(api, '/v1/credentials?doAs=bob').expect(200);
-    expect(seen.requests).toEqual([{ owner: 'etl', namespace: 'team-a', selection: {} }]);
+    expect(seen.requests).toEqual([
+      { owner: 'etl', stampedUser: 'alice', namespace: 'team-a', podUid: pod.uid, selection: {} },
+    ]);
   });
 
   it('gives nothing when it turned to a refusal while the audit was written, and says so there [identified-after-audit]', async () => {
     const revoked: IdentityResult = { outcome: 'refused', reason: 'user-revoked' };
-    const alice: IdentityResult = { outcome: 'identified', user: 'alice' };
+    const alice: IdentityResult = { outcome: 'identified', stampedUser: 'alice', user: 'alice' };
     const answers = [alice, alice, revoked];
     const { api, audit } = start({ identifyUser: () => answers.shift() ?? revoked });
     const response = await get(api).expect(403);
@@ -566,6 +574,9 @@ describe('malformed requests', () => {
   });
 });
 
+/** Another time to come back. */
+const LATER = { since: 5, periodMs: 5 };
+
 describe('the answer', () => {
   it('is JSON by default, with every date readable', async () => {
     const { api } = start();
@@ -659,7 +670,7 @@ describe('the answer', () => {
     async (accept) => {
       const { api } = start();
       const headers = {
-        'kerbridge-refresh-after': '24401',
+        'kerbridge-refresh-after': '24400',
         'kerbridge-sequence-numbers': '-7',
       };
       const whole = await get(api).set('Accept', accept).expect(200);
@@ -697,21 +708,21 @@ describe('the answer', () => {
   });
 
   it.each<[string, Partial<typeof issued>, string, number]>([
-    ['another refreshAfter', { missing: [], refreshAfter: 5 }, 'application/json', 304],
-    ['another refreshAfter', { missing: [], refreshAfter: 5 }, 'application/octet-stream', 304],
-    ['another refreshAfter while a kind is missing', { refreshAfter: 5 }, 'application/json', 200],
+    ['another refreshAfter', { missing: [], refresh: LATER }, 'application/json', 304],
+    ['another refreshAfter', { missing: [], refresh: LATER }, 'application/octet-stream', 304],
+    ['another refreshAfter while a kind is missing', { refresh: LATER }, 'application/json', 200],
     ['no kind missing any more', { missing: [] }, 'application/json', 200],
     [
       'a later expiry',
       { tokens: issued.tokens.map((held) => ({ ...held, expiresAt: 1n })) },
       'application/json',
-      200,
+      304,
     ],
     ['another cluster', { cluster: 'b' }, 'application/json', 200],
   ])('with %s, as %s, after the first', async (_name, change, accept, status) => {
-    const { missing = issued.missing, refreshAfter } = change;
+    const { missing = issued.missing, refresh } = change;
     const answers = [
-      { ...issued, ...(refreshAfter === undefined ? {} : { missing }) },
+      { ...issued, ...(refresh === undefined ? {} : { missing }) },
       { ...issued, ...change },
     ];
     const { api } = start({

@@ -1,23 +1,26 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { RequestListener, ServerResponse } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { Logger } from '../observability/logger.ts';
 import type { Clock } from '../time/clock.ts';
 import { answerTokens } from './answer-tokens.ts';
 import { auditDecision } from './audit-decision.ts';
 import { createRouter } from './create-router.ts';
-import { createCredentialsRoute, type CredentialsRouteOptions, refuseThrown } from './credentials-route.ts';
+import {
+  createCredentialsRoute,
+  CREDENTIALS_PATH,
+  type CredentialsRouteOptions,
+} from './credentials-route.ts';
+import { refuseThrown } from './refuse-thrown.ts';
 import { invalidRequest, notFound } from './problem.ts';
 import type { Refusals } from './refusals.ts';
-import { answerProblem, openRecord, recordOf, type RequestRecord } from './request-record.ts';
+import { answerProblem, keepRecord, recordOf, RequestRecord } from './request-record.ts';
 import type { TokensRoute } from './tokens-route.ts';
 
 export interface ApiOptions extends Omit<CredentialsRouteOptions, 'random' | 'etagKey'> {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly refusals: Refusals;
-  /** IP address of the caller; undefined if it can't be told. */
-  readonly sourceAddressOf: (request: IncomingMessage) => string | undefined;
   /** `GET /v1/tokens`, for operators. */
   readonly tokensRoute: TokensRoute;
   readonly random?: () => number;
@@ -25,24 +28,31 @@ export interface ApiOptions extends Omit<CredentialsRouteOptions, 'random' | 'et
 }
 
 /**
- * The public API. Express does the routing only: every error, also one of Express itself, ends in our own last
- * handler and never in Express's, which would take a status from the error.
+ * The public API. `/v1/credentials` is answered without Express, which would take longer than all the rest of an answer
+ * from memory. For everything else Express does the routing only: every error, also one of Express itself, ends in our
+ * own last handler and never in Express's, which would take a status from the error.
  */
 export function createApi(options: ApiOptions): RequestListener {
   const { random = Math.random, newRequestId = randomUUID } = options;
+  const recordOptions = { ...options, newRequestId };
   const app = createRouter();
 
-  const credentials = createCredentialsRoute({ ...options, random, etagKey: randomBytes(32) });
+  const answerCredentials = createCredentialsRoute({ ...options, random, etagKey: randomBytes(32) });
   app.use(noteSourceAddress(options.sourceAddressOf));
   // Not get(), which would leave OPTIONS to Express: every method is decided upon, and audited, by the route.
-  app.all('/v1/credentials', noteRoute('/v1/credentials'), credentials);
   app.all('/v1/tokens', noteRoute('/v1/tokens'), answerTokens(options.tokensRoute, { ...options, random }));
   app.use(answerNotFound);
   app.use(answerThrown(random));
 
   return (request, response) => {
-    const record = openRecord(request, response, { ...options, newRequestId });
-    if (isWellFormed(request.url ?? '')) app(request, response);
+    const record = new RequestRecord(request, response, recordOptions);
+    const target = request.url ?? '';
+    if (isCredentialsTarget(target)) {
+      answerCredentials(request, response, record);
+      return;
+    }
+    keepRecord(response, record);
+    if (isWellFormed(target)) app(request, response);
     else void refuseTarget(response, record, { ...options, random });
   };
 }
@@ -57,7 +67,7 @@ async function refuseTarget(
   record.reason = 'target';
   const problem = invalidRequest('The request target is malformed');
   const unrecorded = await auditDecision(record, problem, options);
-  if (!record.signal.aborted) answerProblem(response, record, unrecorded ?? problem);
+  if (!record.isAbandoned) answerProblem(response, record, unrecorded ?? problem);
 }
 
 const answerNotFound: RequestHandler = (_request, response) => {
@@ -100,4 +110,8 @@ function isWellFormed(target: string): boolean {
   } catch {
     return false;
   }
+}
+
+function isCredentialsTarget(target: string): boolean {
+  return target === CREDENTIALS_PATH || target.startsWith(`${CREDENTIALS_PATH}?`);
 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import express, { type Express } from 'express';
 
 /** Express for routing only: exact paths, the query left to us, nothing added to an answer. */
@@ -9,4 +10,9 @@ export function createRouter(): Express {
   router.enable('strict routing');
   router.enable('case sensitive routing');
   return router;
+}
+
+/** The best of these types for the request's `Accept`, as Express finds it; false: none. It reads headers only. */
+export function acceptedType(request: IncomingMessage, types: readonly string[]): string | false {
+  return Reflect.apply(express.request.accepts, request, [[...types]]) as string | false;
 }

@@ -19,22 +19,25 @@ export interface CredentialsDocument {
     readonly maxDate: string;
     readonly sequenceNumber: number;
   }[];
+  /** Drawn anew for each answer. */
   readonly refreshAfter: string;
   readonly missing: readonly { readonly kind: string; readonly code: string }[];
 }
 
-/** One entry of `tokens` for each entry of the credentials file, so one for each service label. */
+/**
+ * All but the date, which is each answer's own. One entry of `tokens` for each entry of the credentials file, so one for
+ * each service label.
+ */
 export function createCredentialsDocument(
   owner: string,
   issued: IssuedCredentials,
   credentials: Uint8Array,
-): CredentialsDocument {
+): Omit<CredentialsDocument, 'refreshAfter'> {
   return {
     owner,
     cluster: issued.cluster,
     credentials: Buffer.from(credentials).toString('base64'),
     tokens: issued.tokens.flatMap(describeToken),
-    refreshAfter: rfc3339(BigInt(Math.trunc(issued.refreshAfter))),
     missing: issued.missing.map(({ kind, code }) => ({ kind, code })),
   };
 }

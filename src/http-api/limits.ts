@@ -129,26 +129,30 @@ export interface PodSlots {
 /** The places that one request has in the limits of its pod and its namespace. */
 export class PodPlaces {
   readonly #slots: PodSlots;
-  #taken: (() => void)[] | undefined = [];
+  #uid: string | undefined;
+  #namespace: string | undefined;
+  #isOver = false;
 
   constructor(slots: PodSlots) {
     this.#slots = slots;
   }
 
-  /** The limit that is reached. Also for a request that is over: nobody would give the place back. */
+  /** Asked once. The limit that is reached. Also for a request that is over: nobody would give the place back. */
   take({ namespace, uid }: { readonly namespace: string; readonly uid: string }): PodLimit | undefined {
     const { pods, namespaces } = this.#slots;
-    const taken = this.#taken;
-    if (taken === undefined) return 'pod';
-    if (!pods.take(uid)) return 'pod';
-    taken.push(() => pods.give(uid));
+    if (this.#isOver || this.#uid !== undefined || !pods.take(uid)) return 'pod';
+    this.#uid = uid;
     if (!namespaces.take(namespace)) return 'namespace';
-    taken.push(() => namespaces.give(namespace));
+    this.#namespace = namespace;
     return undefined;
   }
 
   leave(): void {
-    for (const give of this.#taken ?? []) give();
-    this.#taken = undefined;
+    const { pods, namespaces } = this.#slots;
+    if (this.#uid !== undefined) pods.give(this.#uid);
+    if (this.#namespace !== undefined) namespaces.give(this.#namespace);
+    this.#uid = undefined;
+    this.#namespace = undefined;
+    this.#isOver = true;
   }
 }

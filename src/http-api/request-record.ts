@@ -1,55 +1,135 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Logger } from '../observability/logger.ts';
+import type { LogFields, Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { Secret } from '../observability/secret.ts';
 import type { Clock } from '../time/clock.ts';
 import { type Problem, sendProblem } from './problem.ts';
 import type { RefusalReason, Refusals } from './refusals.ts';
 
+export const UNMATCHED_ROUTE = 'unmatched';
+
+const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
 /** What becomes known of one request on its way, for its one log line. */
-export interface RequestRecord {
+export class RequestRecord {
   /** Ours, random. A caller's own id is never taken over: it could be made to look like another request's. */
   readonly requestId: string;
   /** `other` for what is not among the usual ones: bounded, fit for a metric. */
   readonly method: string;
   /** Every Authorization line as received; the request itself no longer has them. */
   readonly authorization: Secret<readonly string[]>;
-  /** Aborted when the caller goes away before the answer is written. */
-  readonly signal: AbortSignal;
+  /** The pattern that matched: bounded, fit for a metric. */
+  route: string = UNMATCHED_ROUTE;
+  outcome: string | undefined = undefined;
+  /** One of our own words; what the caller made up is in `detail`. */
+  reason: string | undefined = undefined;
+  detail: string | undefined = undefined;
+  /** What could not be asked, or could not tell. */
+  dependency: string | undefined = undefined;
+  /** IP address of the caller. */
+  sourceAddress: string | undefined = undefined;
+  pod: RecordedPod | undefined = undefined;
+  /** Who asked what only operators may. */
+  operator: string | undefined = undefined;
+  user: string | undefined = undefined;
+  doAs: string | undefined = undefined;
+  cluster: string | undefined = undefined;
+  kinds: readonly string[] | undefined = undefined;
+  sequenceNumbers: readonly number[] | undefined = undefined;
+  missing: readonly { readonly kind: string; readonly code: string }[] | undefined = undefined;
+  /** Where a dependency said no: operator-facing fields of the error. */
+  failure: Readonly<Record<string, string>> | undefined = undefined;
+  error: unknown = undefined;
+  /** A limit of ours: such a request is summarised with others of its kind, and gets no line of its own. */
+  refusedBy: RefusalReason | undefined = undefined;
+  readonly #options: RecordOptions;
+  readonly #response: ServerResponse;
+  readonly #startedAt: number;
+  #isReported = false;
+  #gone: AbortController | undefined = undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse, options: RecordOptions) {
+    this.#options = options;
+    this.#response = response;
+    this.#startedAt = options.clock.now();
+    this.requestId = options.newRequestId();
+    this.method = METHODS.includes(request.method ?? '') ? (request.method ?? '') : 'other';
+    this.authorization = takeAuthorization(request);
+  }
+
+  /** The caller went away before the answer was written. */
+  get isAbandoned(): boolean {
+    return this.#response.destroyed && !this.#response.writableFinished;
+  }
+
+  /** Aborted when {@link isAbandoned} becomes true. Only after {@link watch}. */
+  get signal(): AbortSignal {
+    this.#gone ??= new AbortController();
+    return this.#gone.signal;
+  }
+
+  /** From now on a caller who goes away is reported when they do so, and not only when their answer is there. */
+  watch(): void {
+    this.#response.once('close', () => {
+      if (this.isAbandoned) this.#gone?.abort(new Error('the caller went away'));
+      this.report('aborted');
+    });
+  }
+
   /**
    * Logs and counts the request, the first time it is called. Before the answer is written, so that nobody gets
    * credentials of which the log knows nothing.
    */
-  readonly report: (status: number | 'aborted') => void;
-  /** The pattern that matched: bounded, fit for a metric. */
-  route: string;
-  outcome?: string;
-  /** One of our own words; what the caller made up is in `detail`. */
-  reason?: string;
-  detail?: string;
-  /** What could not be asked, or could not tell. */
-  dependency?: string;
-  /** IP address of the caller. */
-  sourceAddress?: string;
-  pod?: {
-    readonly namespace: string;
-    readonly name: string;
-    readonly uid: string;
-    readonly serviceAccount: string;
-  };
-  /** Who asked what only operators may. */
-  operator?: string;
-  user?: string;
-  doAs?: string;
-  cluster?: string;
-  kinds?: readonly string[];
-  sequenceNumbers?: readonly number[];
-  missing?: readonly { readonly kind: string; readonly code: string }[];
-  /** Where a dependency said no: operator-facing fields of the error. */
-  failure?: Readonly<Record<string, string>>;
-  error?: unknown;
-  /** A limit of ours: such a request is summarised with others of its kind, and gets no line of its own. */
-  refusedBy?: RefusalReason;
+  report(status: number | 'aborted'): void {
+    if (this.#isReported) return;
+    this.#isReported = true;
+    const { clock, metrics, refusals, logger } = this.#options;
+    const durationMs = clock.now() - this.#startedAt;
+    const { route, method, refusedBy } = this;
+    metrics.httpRequests.inc({ route, method, status: String(status) });
+    metrics.httpRequestDuration.observe({ route, method }, durationMs / 1000);
+    if (refusedBy !== undefined) {
+      refusals.note(refusedBy);
+      return;
+    }
+    const fields = this.#fields(status, durationMs);
+    if (status === 500) logger.error('Request failed', fields);
+    else if (this.error !== undefined || status === 502 || status === 503) {
+      logger.warn('Request could not be answered', fields);
+    } else logger.info('Request handled', fields);
+  }
+
+  #fields(status: number | 'aborted', durationMs: number): LogFields {
+    return {
+      status,
+      durationMs,
+      requestId: this.requestId,
+      method: this.method,
+      route: this.route,
+      outcome: this.outcome,
+      reason: this.reason,
+      detail: this.detail,
+      dependency: this.dependency,
+      sourceAddress: this.sourceAddress,
+      pod: this.pod,
+      operator: this.operator,
+      user: this.user,
+      doAs: this.doAs,
+      cluster: this.cluster,
+      kinds: this.kinds,
+      sequenceNumbers: this.sequenceNumbers,
+      missing: this.missing,
+      failure: this.failure,
+      error: this.error,
+    };
+  }
+}
+
+export interface RecordedPod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly serviceAccount: string;
 }
 
 export interface RecordOptions {
@@ -60,55 +140,42 @@ export interface RecordOptions {
   readonly newRequestId: () => string;
 }
 
-export const UNMATCHED_ROUTE = 'unmatched';
-
-const METHODS: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
-
 const records = new WeakMap<ServerResponse, RequestRecord>();
 
-/** The record that {@link openRecord} made for this response. */
+/** The record that {@link keepRecord} keeps for this response. */
 export function recordOf(response: ServerResponse): RequestRecord {
   const record = records.get(response);
   if (record === undefined) throw new Error('the response has no request record');
   return record;
 }
 
-/** Starts the record of a request. A caller who goes away before the answer is reported here. */
-export function openRecord(
-  request: IncomingMessage,
-  response: ServerResponse,
-  options: RecordOptions,
-): RequestRecord {
-  const startedAt = options.clock.now();
-  const gone = new AbortController();
-  let reported = false;
-  const record: RequestRecord = {
-    requestId: options.newRequestId(),
-    method: METHODS.includes(request.method ?? '') ? (request.method ?? '') : 'other',
-    authorization: takeAuthorization(request),
-    signal: gone.signal,
-    report: (status) => {
-      if (reported) return;
-      reported = true;
-      report(record, status, options.clock.now() - startedAt, options);
-    },
-    route: UNMATCHED_ROUTE,
-  };
+/** For handlers that are given the response only. */
+export function keepRecord(response: ServerResponse, record: RequestRecord): void {
   records.set(response, record);
-  response.setHeader('X-Request-Id', record.requestId);
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.once('close', () => {
-    if (!response.writableFinished) gone.abort(new Error('the caller went away'));
-    record.report('aborted');
-  });
-  return record;
+  record.watch();
+}
+
+/** What every answer of ours says. Names and values in turn. */
+export function commonHeaders({ requestId }: RequestRecord): string[] {
+  return ['X-Request-Id', requestId, 'X-Content-Type-Options', 'nosniff'];
 }
 
 /** Reports the request and ends it with a problem. */
 export function answerProblem(response: ServerResponse, record: RequestRecord, problem: Problem): void {
   record.report(problem.status);
+  setHeaders(response, commonHeaders(record));
   sendProblem(response, problem, record.requestId);
 }
+
+/** @param headers names and values in turn */
+export function setHeaders(response: ServerResponse, headers: readonly string[]): void {
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    response.setHeader(headers[index] ?? '', headers[index + 1] ?? '');
+  }
+}
+
+/** Stands where an Authorization line was: Node makes its other views of the headers of so many lines, when asked. */
+const TAKEN = 'x-taken';
 
 /**
  * Takes the Authorization lines out of the request, wherever Node keeps them, so that nobody is tempted to use or log
@@ -116,36 +183,17 @@ export function answerProblem(response: ServerResponse, record: RequestRecord, p
  */
 function takeAuthorization(request: IncomingMessage): Secret<readonly string[]> {
   const lines: string[] = [];
-  const kept: string[] = [];
-  for (let index = 0; index + 1 < request.rawHeaders.length; index += 2) {
-    const name = request.rawHeaders[index] ?? '';
-    const value = request.rawHeaders[index + 1] ?? '';
-    if (name.toLowerCase() === 'authorization') lines.push(value);
-    else kept.push(name, value);
+  const { rawHeaders } = request;
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (name.length !== AUTHORIZATION.length || name.toLowerCase() !== AUTHORIZATION) continue;
+    lines.push(rawHeaders[index + 1] ?? '');
+    rawHeaders[index] = TAKEN;
+    rawHeaders[index + 1] = '';
   }
-  delete request.headers.authorization;
-  delete request.headersDistinct['authorization'];
-  request.rawHeaders = kept;
+  // `headersDistinct` is made of the raw ones when it is first asked for, and nobody before us has asked.
+  if (lines.length > 0) delete request.headers.authorization;
   return new Secret(lines);
 }
 
-function report(
-  record: RequestRecord,
-  status: number | 'aborted',
-  durationMs: number,
-  { logger, metrics, refusals }: RecordOptions,
-): void {
-  const { route, method } = record;
-  metrics.httpRequests.inc({ route, method, status: String(status) });
-  metrics.httpRequestDuration.observe({ route, method }, durationMs / 1000);
-  if (record.refusedBy !== undefined) {
-    refusals.note(record.refusedBy);
-    return;
-  }
-  const { authorization: _authorization, signal: _signal, report: _report, ...known } = record;
-  const fields = { status, durationMs, ...known };
-  if (status === 500) logger.error('Request failed', fields);
-  else if (record.error !== undefined || status === 502 || status === 503) {
-    logger.warn('Request could not be answered', fields);
-  } else logger.info('Request handled', fields);
-}
+const AUTHORIZATION = 'authorization';

@@ -54,6 +54,7 @@ export function createSourceAddress({ trustedProxies }: SourceAddressOptions): S
 
 /** Says of an address, as `normaliseIpAddress` gives it, if one of these addresses and CIDR ranges has it. */
 export function createAddressMatch(ranges: readonly string[]): (address: string) => boolean {
+  if (ranges.length === 0) return () => false;
   // One list a family: a single one would compare IPv4 with ranges of IPv6, of which ::/8 holds all that is mapped.
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const range of ranges) {

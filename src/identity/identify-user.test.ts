@@ -54,7 +54,7 @@ const inherited: Record<string, string> = {};
 Object.setPrototypeOf(inherited, { [DEFAULT_ANNOTATION]: 'alice' });
 
 const refused = (reason: string) => expect.objectContaining({ outcome: 'refused', reason }) as unknown;
-const identified = (user: string) => ({ outcome: 'identified', user });
+const identified = (user: string, stampedUser = user) => ({ outcome: 'identified', stampedUser, user });
 
 /** For a stamp or a `doAs`; with `etl` before them they are still none. */
 const ODD_NAMES = [
@@ -149,7 +149,9 @@ describe('createUserIdentifier', () => {
   );
 
   it('lets doAs go where the rule of the namespace lets nobody be stamped', () => {
-    expect(identifierWith({ rules: teamA })(stamped('alice'), 'etl_prod')).toEqual(identified('etl_prod'));
+    expect(identifierWith({ rules: teamA })(stamped('alice'), 'etl_prod')).toEqual(
+      identified('etl_prod', 'alice'),
+    );
   });
 
   it('takes new rules at once [namespace-rule]', () => {
@@ -321,7 +323,7 @@ describe('createUserIdentifier', () => {
     ['alice', 'alice'],
     ['etl_prod', 'etl_prod'],
   ])('identifies alice (doAs %j) as %s', (doAs, user) => {
-    expect(identifierWith({ rules: headless })(stamped('alice'), doAs)).toEqual(identified(user));
+    expect(identifierWith({ rules: headless })(stamped('alice'), doAs)).toEqual(identified(user, 'alice'));
   });
 
   it.each(['__proto__', 'constructor', 'hasOwnProperty'])('has nothing against the name %s', (user) => {

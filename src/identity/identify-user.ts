@@ -88,7 +88,7 @@ export function createUserIdentifier(options: UserIdentifierOptions): IdentifyUs
     // check: revocations-known
     if (!state.known) return couldNotCheck('revocations', state.why);
 
-    return { outcome: 'identified', user };
+    return { outcome: 'identified', stampedUser: stamped, user };
   };
 }
 

@@ -9,7 +9,13 @@ export type IdentityRefusal =
   | 'pod-revoked';
 
 export type IdentityResult =
-  | { readonly outcome: 'identified'; readonly user: string }
+  | {
+      readonly outcome: 'identified';
+      /** The user that the pod is stamped with. */
+      readonly stampedUser: string;
+      /** The one that it speaks for: the same, or whom it asked to be instead. */
+      readonly user: string;
+    }
   | { readonly outcome: 'refused'; readonly reason: IdentityRefusal; readonly detail?: string }
   | {
       readonly outcome: 'could-not-check';

@@ -59,7 +59,7 @@ export const issued: Extract<CredentialsResult, { outcome: 'issued' }> = {
     },
   ],
   missing: [{ kind: 'kms-dt', code: 'unreachable' }],
-  refreshAfter: 1_767_250_000_000.5,
+  refresh: { since: 1_767_225_600_000, periodMs: 24_400_000 },
 };
 
 interface Seen {
@@ -84,7 +84,7 @@ export function startApi(overrides: Partial<ApiOptions> = {}) {
     },
     identifyUser: (_pod, doAs) => {
       seen.doAs.push(doAs);
-      return { outcome: 'identified', user: 'alice' };
+      return { outcome: 'identified', stampedUser: 'alice', user: 'alice' };
     },
     getCredentials: (asked) => {
       seen.requests.push(asked);

@@ -126,7 +126,6 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
       sources: clusters.flatMap(({ sources }) => sources),
       cache,
       clock,
-      random: Math.random,
     }),
     encodeCredentials: encodeIssuedCredentials,
     metrics,

@@ -165,7 +165,7 @@ describe('planServe', () => {
     ]) {
       expect(as(user)).toMatchObject({ outcome: 'refused', reason: 'user-denied' });
     }
-    expect(as('alice')).toEqual({ outcome: 'identified', user: 'alice' });
+    expect(as('alice')).toEqual({ outcome: 'identified', stampedUser: 'alice', user: 'alice' });
   });
 
   it('takes what is configured instead', async () => {

@@ -96,12 +96,12 @@ async function authenticatorWithPods(kubernetes: KubernetesApi): Promise<Authent
   return authenticatePod;
 }
 
-const present = (
+const present = async (
   serviceAccountToken: Secret<string>,
   by = authenticate,
   sourceAddress: string | undefined = ADDRESS,
 ): Promise<AuthenticationResult> =>
-  by({ authorization: [`Bearer ${serviceAccountToken.reveal()}`], sourceAddress });
+  await by({ authorization: [`Bearer ${serviceAccountToken.reveal()}`], sourceAddress });
 /** A pod at the address that requests come from. */
 const newPod = (options: PodOptions = {}): Promise<TestPod> =>
   namespace.createPod({ podIp: ADDRESS, ...options });
