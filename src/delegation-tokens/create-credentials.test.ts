@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { FakeClock } from '../../test/fakes/fake-clock.ts';
+import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
 import { FakeTokenService } from '../../test/fakes/fake-token-service.ts';
+import { LifeWorld } from '../../test/fakes/token-life-world.ts';
 import { createGetCredentials, RETRY_MISSING_MS } from './create-credentials.ts';
 import type { CredentialsSelection, TokenSource } from './credentials.ts';
 import { drawRefreshAfter } from './refresh-after.ts';
-import { TokenCache } from './token-cache.ts';
 import { TokenServiceError } from './token-service.ts';
 
 const HOUR_MS = 3_600_000;
@@ -23,7 +23,7 @@ function setUp() {
     sourceOf('prod', 'kms', kms),
     sourceOf('dev', 'ns1', dev),
   ];
-  const getCredentials = createGetCredentials({ sources, cache: new TokenCache({ clock }), clock });
+  const getCredentials = createGetCredentials({ sources, cache: lifeOf(sources, clock).cache, clock });
   const ask = (selection: CredentialsSelection, signal?: AbortSignal) =>
     getCredentials(
       { owner: 'alice', stampedUser: 'alice', namespace: 'team-a', podUid: 'uid-1', selection },
@@ -33,6 +33,9 @@ function setUp() {
     await ask(selection, signal);
   return { clock, ns1, ns2, kms, dev, sources, get, ask };
 }
+
+const lifeOf = (sources: readonly TokenSource[], clock: FakeClock) =>
+  new LifeWorld({ clock, options: { sources } }).life;
 
 const sourceOf = (cluster: string, name: string, tokenService: FakeTokenService): TokenSource => ({
   cluster,
@@ -87,6 +90,7 @@ describe('createGetCredentials', () => {
     const { get, ns1, ns2, kms } = setUp();
     for (const service of [ns1, ns2, kms]) service.hang('issue');
     const result = get();
+    await settle();
     expect([ns1.calls, ns2.calls, kms.calls]).toEqual([['issue alice'], ['issue alice'], ['issue alice']]);
     for (const service of [ns1, ns2, kms]) service.resume();
     expect(await namesOf(result)).toHaveLength(3);
@@ -205,7 +209,7 @@ describe('createGetCredentials', () => {
       ['with a source without a label', [{ ...source, services: [] }], /no service label/],
       ['with a source of another kind', [{ ...source, kind: KMS }], /issues HDFS_DELEGATION_TOKEN/],
     ])('%s', (_, sources, message) => {
-      const cache = new TokenCache({ clock });
+      const { cache } = lifeOf([source], clock);
       expect(() => createGetCredentials({ sources, cache, clock })).toThrow(message);
     });
   });

@@ -9,6 +9,7 @@ import type {
 import { earliest, IssuedResults, refreshOf } from './issued-results.ts';
 import type { CachedToken, TokenCache, TokenRequest } from './token-cache.ts';
 import { TokenServiceError } from './token-service.ts';
+import { TokenStoreError } from './token-store.ts';
 
 /** When to ask again for an optional kind that could not be had. */
 export const RETRY_MISSING_MS = 300_000;
@@ -56,7 +57,8 @@ export function createGetCredentials(options: CredentialsOptions): GetCredential
         return await cache.get(tokenRequest(source, request), signal === undefined ? {} : { signal });
       } catch (error) {
         signal?.throwIfAborted();
-        if (required.has(source.kind) || !(error instanceof TokenServiceError)) throw error;
+        const isKnown = error instanceof TokenServiceError || error instanceof TokenStoreError;
+        if (required.has(source.kind) || !isKnown) throw error;
         missing.set(source.kind, error.failure);
         return undefined;
       }

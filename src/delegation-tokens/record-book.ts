@@ -144,9 +144,15 @@ export class RecordBook {
   }
 }
 
-/** Versions are opaque, but where both are integers, as all of ours are, they tell which came first. */
+/** Versions are opaque, but where both end in a number, as all of ours do, that tells which came first. */
 function isOlder(version: string, than: string): boolean {
-  return /^\d+$/.test(version) && /^\d+$/.test(than) && BigInt(version) < BigInt(than);
+  const [one, other] = [numberOf(version), numberOf(than)];
+  return one !== undefined && other !== undefined && one < other;
+}
+
+function numberOf(version: string): bigint | undefined {
+  const digits = /\d+$/.exec(version)?.[0];
+  return digits === undefined ? undefined : BigInt(digits);
 }
 
 /** Neither a namespace nor a user name holds a line break. */

@@ -7,11 +7,13 @@ export const MAX_WAITING_PER_SOURCE = 250;
 /** Who waits for which source. Whoever does holds a request of the server: one silent NameNode must not hold them all. */
 export class SourceQueue {
   readonly #most: number;
+  readonly #onRefused: () => void;
   /** By source; those come from the configuration, so they are few. */
   readonly #waiting = new Map<string, number>();
 
-  constructor(most: number) {
+  constructor(most: number, onRefused: () => void = () => {}) {
     this.#most = most;
+    this.#onRefused = onRefused;
   }
 
   /** The same call; rejects with TokenServiceError `overloaded`, at once, when as many wait for the source as may. */
@@ -20,6 +22,7 @@ export class SourceQueue {
     const waiting = this.#waiting.get(key) ?? 0;
     // check: source-waiting-limit
     if (waiting >= this.#most) {
+      this.#onRefused();
       throw new TokenServiceError(
         'overloaded',
         `${waiting} requests wait for a ${kind} from ${name} of cluster ${cluster} already`,

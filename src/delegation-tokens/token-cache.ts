@@ -9,7 +9,7 @@ import type { Sharing } from './sharing.ts';
 import type { RecordId, TokenScope } from './token-record.ts';
 import { MAX_WAITING_PER_SOURCE, SourceQueue } from './source-queue.ts';
 import { type IssueCall, issueTimedOut, type TokenIssuer } from './token-issuer.ts';
-import { TokenLimitError, type TokenLimits } from './token-limits.ts';
+import { type TokenLimit, TokenLimitError, type TokenLimits } from './token-limits.ts';
 import type { Proof, TokenProver } from './token-prover.ts';
 import { TokenServiceError, type TokenServiceFailure } from './token-service.ts';
 import { TokenStoreError } from './token-store.ts';
@@ -72,8 +72,10 @@ export interface TokenCacheOptions {
   readonly maxWaitingPerSource?: number;
   /** A look-up was answered from memory or not. */
   readonly onLookUp?: (result: 'hit' | 'miss') => void;
+  /** A request was turned away by a limit. */
+  readonly onLimited?: (limit: TokenLimit) => void;
   /** Before a hand-out. */
-  readonly onHandOutProof?: (outcome: Proof['outcome']) => void;
+  readonly onHandOutProof?: (source: TokenSource, outcome: Proof['outcome']) => void;
 }
 
 /**
@@ -95,7 +97,9 @@ export class TokenCache {
   constructor(options: TokenCacheOptions) {
     this.#options = options;
     this.#flightTimeoutMs = options.flightTimeoutMs ?? FLIGHT_TIMEOUT_MS;
-    this.#waiting = new SourceQueue(options.maxWaitingPerSource ?? MAX_WAITING_PER_SOURCE);
+    this.#waiting = new SourceQueue(options.maxWaitingPerSource ?? MAX_WAITING_PER_SOURCE, () =>
+      options.onLimited?.('source'),
+    );
     this.#refusals = new HeldRefusals({ clock: options.clock });
     this.#onLookUp = options.onLookUp ?? (() => {});
   }
@@ -215,7 +219,7 @@ export class TokenCache {
   async #proven(live: LiveToken, call: IssueCall): Promise<CachedToken | undefined> {
     if (this.#isGood(live)) return live.cached;
     const proof = await this.#prove(live);
-    this.#options.onHandOutProof?.(proof.outcome);
+    this.#options.onHandOutProof?.(live.slot.source, proof.outcome);
     if (proof.outcome === 'dead') {
       await this.#options.drop(live, call);
       return undefined;
@@ -248,15 +252,20 @@ export class TokenCache {
     // A next generation is no more tokens than before, for long.
     // check: live-tokens-limit
     if (slot === undefined && tokens.countIn(id.namespace) >= limits.perNamespace) {
-      throw new TokenLimitError('namespace', tokens.countIn(id.namespace));
+      throw this.#limited('namespace', tokens.countIn(id.namespace));
     }
     // check: all-live-tokens-limit
-    if (slot === undefined && tokens.size >= limits.inAll) throw new TokenLimitError('all', tokens.size);
+    if (slot === undefined && tokens.size >= limits.inAll) throw this.#limited('total', tokens.size);
     const known = slot?.generations.map((live) => live.recorded) ?? [];
     const target = { id, source, scope, stampedUser };
     const { recorded, isNew } = await issuer.issue(target, { key, known }, call);
     const live = this.#slot(request)?.generations.find((each) => isSameToken(each.recorded, recorded));
     if (isNew && live !== undefined) prover.noteIssued(live);
+  }
+
+  #limited(limit: 'namespace' | 'total', live: number): TokenLimitError {
+    this.#options.onLimited?.(limit);
+    return new TokenLimitError(limit, live);
   }
 
   #slot(request: TokenRequest): Slot | undefined {

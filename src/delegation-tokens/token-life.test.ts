@@ -100,7 +100,7 @@ describe('one token', () => {
     await world.get({ user: 'bob' });
     await expect(world.get({ user: 'carol' })).rejects.toMatchObject({ limit: 'namespace' });
     await world.get({ user: 'carol', namespace: 'other' });
-    await expect(world.get({ user: 'dave', namespace: 'third' })).rejects.toMatchObject({ limit: 'all' });
+    await expect(world.get({ user: 'dave', namespace: 'third' })).rejects.toMatchObject({ limit: 'total' });
     expect(world.life.tokens.size).toBe(3);
   });
 });
@@ -167,7 +167,7 @@ describe('renewal', () => {
     await world.clock.advance(INTERVAL_MS - STEP_MS);
     await world.clock.advance(2 * STEP_MS);
     expect(world.tokenService.liveTokens).toEqual([1]);
-    expect(world.eventsOf('lost')).toEqual([]);
+    expect(world.eventsOf('dead')).toEqual([]);
   });
 
   it.each([
@@ -192,10 +192,10 @@ describe('renewal', () => {
     await world.get();
     world.tokenService.failNext('renew', unknown());
     await world.clock.advance(13 * STEP_MS);
-    expect(world.eventsOf('lost')).toEqual([]);
+    expect(world.eventsOf('dead')).toEqual([]);
     world.tokenService.failNext('renew', unknown(), unknown());
     await world.clock.advance(12 * STEP_MS);
-    expect(world.eventsOf('lost').map(({ why }) => why)).toEqual(['cancelled-elsewhere']);
+    expect(world.eventsOf('dead').map(({ why }) => why)).toEqual(['cancelled-elsewhere']);
     expect(world.backing.tokens).toEqual([]);
   });
 
@@ -203,21 +203,19 @@ describe('renewal', () => {
     ['back', -3 * INTERVAL_MS],
     ['forward', 3 * INTERVAL_MS],
   ])('is not late when the clock is set %s', async (_, byMs) => {
-    world.pod();
-    await world.get();
     // Hadoop's clock is another one.
-    const hadoop = new FakeClock(world.clock.now());
+    const [clock, hadoop] = [new FakeClock(), new FakeClock()];
     const tokenService = newTokenService(hadoop);
-    const other = await new LifeWorld({ clock: world.clock, tokenService }).start();
+    const other = await new LifeWorld({ clock, tokenService }).start();
     other.pod();
     await other.get();
-    await Promise.all([world.clock.advance(STEP_MS), hadoop.advance(STEP_MS)]);
-    world.clock.set(world.clock.now() + byMs);
-    for (let step = 0; step < 48; step += 1) {
-      await Promise.all([world.clock.advance(STEP_MS), hadoop.advance(STEP_MS)]);
+    await Promise.all([clock.advance(STEP_MS), hadoop.advance(STEP_MS)]);
+    clock.set(clock.now() + byMs);
+    for (let step = 0; step < 36; step += 1) {
+      await Promise.all([clock.advance(STEP_MS), hadoop.advance(STEP_MS)]);
     }
     expect(tokenService.liveTokens).toContain(1);
-    expect(other.eventsOf('lost')).toEqual([]);
+    expect(other.eventsOf('dead')).toEqual([]);
   });
 
   it('follows an interval that was made shorter', async () => {
@@ -275,7 +273,7 @@ describe('generations', () => {
     expect(world.tokenService.liveTokens).toEqual([1, 2]);
     await world.clock.advance(1.5 * INTERVAL_MS);
     expect(world.tokenService.liveTokens).toEqual([2]);
-    expect(world.eventsOf('lost').map(({ why }) => why)).toEqual(['expired']);
+    expect(world.eventsOf('dead').map(({ why }) => why)).toEqual(['ended']);
     expect(world.count('cancel')).toBe(0);
   });
 
@@ -326,7 +324,7 @@ describe('proof of life', () => {
     const asked = world.get();
     await world.clock.advance(2_000);
     expect((await asked).token.sequenceNumber).toBe(3);
-    expect(world.eventsOf('lost').map(({ why }) => why)).toEqual(['cancelled-elsewhere']);
+    expect(world.eventsOf('dead').map(({ why }) => why)).toEqual(['cancelled-elsewhere']);
     expect((await world.get({ namespace: 'other' })).token).toBe(others.token);
   });
 

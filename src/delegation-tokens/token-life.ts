@@ -11,8 +11,8 @@ import { rejectedToken, type RejectedReport, type RejectedOutcome } from './reje
 import type { Sharing } from './sharing.ts';
 import { FLIGHT_TIMEOUT_MS, TokenCache } from './token-cache.ts';
 import { type IssueStep, TokenIssuer } from './token-issuer.ts';
-import type { TokenLimits } from './token-limits.ts';
-import { type Proof, TokenProver } from './token-prover.ts';
+import type { TokenLimit, TokenLimits } from './token-limits.ts';
+import { type Proof, TokenProver, type WhyDead } from './token-prover.ts';
 import type { TokenStore } from './token-store.ts';
 import { type CancelEvent, type CancelStep, changeToken, UnusedTokens } from './unused-tokens.ts';
 
@@ -32,8 +32,9 @@ export const DEFAULT_LIMITS: TokenLimits = { perNamespace: 1_000, inAll: 200_000
 export type LifeStep = IssueStep | CancelStep | 'retired';
 
 export type TokenLifeEvent =
-  | { readonly type: 'proof'; readonly live: LiveToken; readonly proof: Proof }
-  | { readonly type: 'lost'; readonly live: LiveToken; readonly why: 'cancelled-elsewhere' | 'expired' }
+  /** Each renewal that was due, and what came of it. */
+  | { readonly type: 'renewal'; readonly live: LiveToken; readonly proof: Proof }
+  | { readonly type: 'dead'; readonly live: LiveToken; readonly why: WhyDead }
   | { readonly type: 'retired'; readonly slot: Slot }
   /** A change of a record that could not be written; it is tried again. */
   | { readonly type: 'not-written'; readonly slot: Slot; readonly error: unknown }
@@ -54,7 +55,9 @@ export interface TokenLifeOptions {
   readonly flightTimeoutMs?: number;
   readonly maxWaitingPerSource?: number;
   readonly onLookUp?: (result: 'hit' | 'miss') => void;
-  readonly onHandOutProof?: (outcome: Proof['outcome']) => void;
+  /** A request was turned away by a limit. */
+  readonly onLimited?: (limit: TokenLimit) => void;
+  readonly onHandOutProof?: (source: TokenSource, outcome: Proof['outcome']) => void;
   readonly onEvent?: (event: TokenLifeEvent) => void;
   /** Called when a step has been made, for tests that end the process there. */
   readonly onStep?: (step: LifeStep) => void;
@@ -113,7 +116,6 @@ export class TokenLife {
       timeoutMs: flightTimeoutMs,
       schedule: (live, dueAt) => this.#renewers.get(live.slot.source)?.schedule(live, dueAt),
       onProof: (live, proof) => {
-        onEvent?.({ type: 'proof', live, proof });
         if (proof.outcome === 'dead') this.#noteDeath(live, proof.why);
       },
     });
@@ -169,6 +171,7 @@ export class TokenLife {
       ...(options.maxWaitingPerSource === undefined
         ? {}
         : { maxWaitingPerSource: options.maxWaitingPerSource }),
+      ...(options.onLimited === undefined ? {} : { onLimited: options.onLimited }),
       ...(options.onLookUp === undefined ? {} : { onLookUp: options.onLookUp }),
       ...(options.onHandOutProof === undefined ? {} : { onHandOutProof: options.onHandOutProof }),
     });
@@ -179,11 +182,9 @@ export class TokenLife {
     return this.#steady.now();
   }
 
-  /** How many renewals are due by more than that. */
-  countOverdue(byMs: number): number {
-    let count = 0;
-    for (const renewer of this.#renewers.values()) count += renewer.countOverdue(byMs);
-    return count;
+  /** How many renewals of a source are due by more than that. */
+  countOverdue(source: TokenSource, byMs: number): number {
+    return this.#renewers.get(source)?.countOverdue(byMs) ?? 0;
   }
 
   /** Up to when every change of the store is known, ms since the epoch; undefined: nothing is known. */
@@ -238,15 +239,18 @@ export class TokenLife {
   async #renew(live: LiveToken): Promise<void> {
     if (live.gone) return;
     if (live.dead) await this.#dropLater(live);
-    else await this.prover.prove(live, 'renewal');
+    else {
+      const proof = await this.prover.prove(live, 'renewal');
+      this.#options.onEvent?.({ type: 'renewal', live, proof });
+    }
   }
 
-  #noteDeath(live: LiveToken, why: 'cancelled-elsewhere' | 'expired'): void {
+  #noteDeath(live: LiveToken, why: WhyDead): void {
     if (live.dead || live.gone) return;
     live.dead = true;
     live.cached = undefined;
     this.tokens.settle(live.slot);
-    this.#options.onEvent?.({ type: 'lost', live, why });
+    this.#options.onEvent?.({ type: 'dead', live, why });
     // Whoever asks takes it out of the record; if nobody does, it is done soon.
     this.#renewers.get(live.slot.source)?.schedule(live, this.now());
   }

@@ -5,12 +5,15 @@ export interface TokenLimits {
   readonly inAll: number;
 }
 
+/** `source`: as many wait for one Hadoop as may. The others: of live tokens. */
+export type TokenLimit = 'namespace' | 'total' | 'source';
+
 /** As many tokens live as may: none is taken from anybody for a new one. */
 export class TokenLimitError extends Error {
   override readonly name = 'TokenLimitError';
-  readonly limit: 'namespace' | 'all';
+  readonly limit: Exclude<TokenLimit, 'source'>;
 
-  constructor(limit: 'namespace' | 'all', live: number) {
+  constructor(limit: Exclude<TokenLimit, 'source'>, live: number) {
     super(`${live} delegation tokens live already`);
     this.limit = limit;
   }

@@ -12,10 +12,18 @@ export const ASK_AGAIN_MS = 1_000;
 
 export type Proof =
   | { readonly outcome: 'alive' }
-  /** The server does not know the token any more, or it has ended. */
-  | { readonly outcome: 'dead'; readonly why: 'cancelled-elsewhere' | 'expired' }
+  /** The server does not know the token any more. */
+  | { readonly outcome: 'dead'; readonly why: WhyDead }
   /** Nothing is known about the token; it may well be good. */
   | { readonly outcome: 'unanswered'; readonly error: TokenServiceError };
+
+export type WhyDead =
+  /** Its maxDate has come, as it had to. */
+  | 'ended'
+  /** It lapsed before a renewal got through. */
+  | 'expired'
+  /** It should have lived. */
+  | 'cancelled-elsewhere';
 
 export interface TokenProverOptions {
   readonly clock: Clock;
@@ -87,7 +95,8 @@ export class TokenProver {
         live.invalid = isUnknown ? live.invalid + 1 : 0;
         const hasEnded = steady.now() >= this.#endsAt(live);
         if (isUnknown && (hasEnded || live.invalid >= 2)) {
-          return { outcome: 'dead', why: hasEnded ? 'expired' : 'cancelled-elsewhere' };
+          const hasLapsed = steady.now() >= live.lapsesAt;
+          return { outcome: 'dead', why: hasEnded ? 'ended' : hasLapsed ? 'expired' : 'cancelled-elsewhere' };
         }
         if (!isUnknown || live.gone) {
           this.#noteFailure(live);

@@ -132,7 +132,7 @@ export class UnusedTokens {
   async #keep(live: LiveToken): Promise<void> {
     const { onEvent } = this.#options;
     try {
-      await this.#write(live, ({ tombstonedAt: _, ...recorded }) => recorded);
+      await this.#write(live, ({ tombstonedAt: _tombstonedAt, ...recorded }) => recorded);
       live.unheldSince = undefined;
       onEvent?.({ type: 'kept', live });
     } catch (error) {

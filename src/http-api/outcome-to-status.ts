@@ -3,7 +3,9 @@ import type {
   CouldNotCheckDependency,
 } from '../authentication/authentication-result.ts';
 import type { CredentialsResult } from '../delegation-tokens/credentials.ts';
+import { TokenLimitError } from '../delegation-tokens/token-limits.ts';
 import { TokenServiceError, type TokenServiceFailure } from '../delegation-tokens/token-service.ts';
+import { TokenStoreError } from '../delegation-tokens/token-store.ts';
 import type { IdentityRefusal, IdentityResult } from '../identity/identity-result.ts';
 import type { AuditDecision } from '../observability/audit-record.ts';
 import { internalError, type Problem } from './problem.ts';
@@ -192,10 +194,24 @@ export function selectionProblem(
   return { status: 404, code: result.outcome, title, unknown: { field, name: result.name } };
 }
 
+/** As many delegation tokens live as may; some end by themselves. */
+const tooManyTokens: Problem = {
+  status: 429,
+  code: 'too-many-tokens',
+  title: 'There are as many delegation tokens as there may be',
+};
+
+/** What was issued can't be recorded, or what is recorded can't be read. */
+const tokenStoreUnavailable: Problem = {
+  status: 503,
+  code: 'token-store-unavailable',
+  title: 'The records of tokens cannot be used now',
+};
+
 export interface Fault {
   readonly problem: Problem;
-  /** A TokenServiceFailure or `internal`: bounded, fit for a metric. */
-  readonly outcome: TokenServiceFailure | 'internal';
+  /** A TokenServiceFailure or a word of ours: bounded, fit for a metric. */
+  readonly outcome: TokenServiceFailure | 'token-store' | 'token-limit' | 'internal';
   /** What could not be asked, if that is the fault. */
   readonly dependency: string | undefined;
 }
@@ -210,13 +226,20 @@ export function nothingIssuedProblem(random: Random): Problem {
   return withRetryAfter(hadoopUnavailable, random);
 }
 
-/** Anything thrown. What is not a {@link TokenServiceError} is a bug of ours, whatever its properties say. */
+/** Anything thrown. What is no error of the core is a bug of ours, whatever its properties say. */
 export function faultToProblem(thrown: unknown, random: Random): Fault {
   if (thrown instanceof TokenServiceError) {
     // Without a ticket Hadoop was not asked: to look there would lead the operator astray.
     const blamed = thrown.dependency === 'kerberos' ? 'authentication' : thrown.failure;
     const { problem, dependency } = TOKEN_SERVICE[blamed];
     return { problem: withRetryAfter(problem, random), outcome: thrown.failure, dependency };
+  }
+  if (thrown instanceof TokenStoreError) {
+    const problem = withRetryAfter(tokenStoreUnavailable, random);
+    return { problem, outcome: 'token-store', dependency: 'token-store' };
+  }
+  if (thrown instanceof TokenLimitError) {
+    return { problem: withRetryAfter(tooManyTokens, random), outcome: 'token-limit', dependency: undefined };
   }
   return { problem: internalError, outcome: 'internal', dependency: undefined };
 }

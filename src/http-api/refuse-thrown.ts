@@ -1,4 +1,5 @@
 import { TokenServiceError } from '../delegation-tokens/token-service.ts';
+import { TokenStoreError } from '../delegation-tokens/token-store.ts';
 import { failureFields } from './failure-fields.ts';
 import { faultToProblem, type Random } from './outcome-to-status.ts';
 import type { Problem } from './problem.ts';
@@ -11,6 +12,7 @@ export function refuseThrown(thrown: unknown, record: RequestRecord, random: Ran
   record.outcome = 'failed';
   record.reason = outcome;
   record.error = thrown;
-  if (thrown instanceof TokenServiceError) record.failure = failureFields(thrown);
+  if (thrown instanceof TokenServiceError || thrown instanceof TokenStoreError)
+    record.failure = failureFields(thrown);
   return problem;
 }

@@ -14,6 +14,7 @@ import type { ServeConfig } from '../../config/serve-config.ts';
 import type { Dependency } from '../../http-api/readiness.ts';
 import { LIST_TOKENS } from '../../http-api/tokens-route.ts';
 import type { KubernetesApi } from '../../kubernetes/kubernetes-api.ts';
+import type { PodReflector } from '../../kubernetes/pod-reflector/pod-reflector.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { Clock } from '../../time/clock.ts';
@@ -51,6 +52,8 @@ export interface AuthenticationParts {
   readonly authenticatePod: AuthenticatePod;
   readonly authenticateOperator: AuthenticateOperator;
   readonly dependencies: readonly Dependency[];
+  /** As the reflector has them. */
+  readonly pods: Pick<PodReflector, 'list' | 'state'>;
   /** Reads keys and pods from now on. */
   readonly start: () => void;
   readonly stop: () => Promise<void>;
@@ -160,6 +163,7 @@ export function buildAuthentication(options: BuildAuthenticationOptions): Authen
         },
       },
     ],
+    pods: reflector,
     start: () => {
       void keys.refresh();
       reflector.start();

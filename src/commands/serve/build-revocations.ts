@@ -105,6 +105,6 @@ export function revocationsConfigMapId({
 }
 
 /** With a kubeconfig we may be in a pod of some other purpose, or in none. */
-function ownNamespace(kubeconfig: string | undefined): string {
+export function ownNamespace(kubeconfig: string | undefined): string {
   return (kubeconfig === undefined ? readOwnNamespace() : undefined) ?? DEFAULT_NAMESPACE;
 }

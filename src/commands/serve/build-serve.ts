@@ -3,8 +3,7 @@ import type { RequestListener } from 'node:http';
 import { hostname } from 'node:os';
 import { createGetCredentials } from '../../delegation-tokens/create-credentials.ts';
 import type { TokenSource } from '../../delegation-tokens/credentials.ts';
-import { TokenCache } from '../../delegation-tokens/token-cache.ts';
-import { callLimits } from '../../hadoop/call-limits.ts';
+import type { LifeStep } from '../../delegation-tokens/token-life.ts';
 import type { HadoopHttpClient } from '../../hadoop/http/hadoop-http-client.ts';
 import { HDFS_DELEGATION_TOKEN } from '../../hadoop/webhdfs/webhdfs-token-service.ts';
 import { createAdmin } from '../../http-api/create-admin.ts';
@@ -18,12 +17,13 @@ import { auditDescriptor, auditFile } from '../../observability/audit-destinatio
 import { createAuditStream } from '../../observability/audit-stream.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { createMetrics, type Metrics } from '../../observability/metrics.ts';
-import { countFromZero } from '../../observability/token-life-metrics.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { DerivedCluster } from './derive-cluster.ts';
 import { assertHadoopAnswered, READINESS_CHECK } from './assert-hadoop-answered.ts';
 import { buildAuthentication } from './build-authentication.ts';
+import { buildPodHolders } from './build-pod-holders.ts';
 import { buildRevocations } from './build-revocations.ts';
+import { buildTokenLife } from './build-token-life.ts';
 import { encodeIssuedCredentials } from './encode-issued-credentials.ts';
 import { measureTokenService } from './measure-token-service.ts';
 import { observeHadoopQueue } from './observe-hadoop-queue.ts';
@@ -62,6 +62,8 @@ export interface BuildOptions {
   readonly version: string;
   /** For the Kerberos child processes, which take a few harmless variables of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** For tests that end the process at a step of a token's life. */
+  readonly onLifeStep?: ((step: LifeStep) => void) | undefined;
 }
 
 /** Puts the parts together. Child processes start with the first call. */
@@ -78,10 +80,6 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
   });
   metrics.auditBufferedBytes.observe(() => audit.bufferedBytes, {});
   const refusals = new Refusals({ metrics, logger, clock, writeAudit: audit.write });
-  countFromZero(
-    metrics,
-    plan.clusters.map((cluster) => cluster.config.name),
-  );
   const clusters: BuiltCluster[] = [];
   for (const cluster of plan.clusters) clusters.push(await buildCluster(cluster, options, metrics));
 
@@ -94,15 +92,29 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
     random: Math.random,
   });
   const revocations = buildRevocations({ config, kubernetes, files, metrics, logger, clock });
-  const cache = new TokenCache({
+  const sources = clusters.flatMap((cluster) => cluster.sources);
+  const tokenLife = buildTokenLife({
+    config,
+    kubernetes,
+    sources,
+    holders: buildPodHolders({
+      reflector: authentication.pods,
+      listPods: kubernetes.listPods,
+      annotation: config.identity.annotation,
+    }),
+    metrics,
+    logger,
     clock,
-    flightTimeoutMs: callLimits(config.limits).flightTimeoutMs,
-    onLookUp: (result) => metrics.tokenCacheRequests.inc({ result }),
+    random: Math.random,
+    replica,
+    onStep: options.onLifeStep,
   });
+  const { life } = tokenLife;
   const readiness = new Readiness({
     dependencies: [
       ...authentication.dependencies,
       revocations.dependency,
+      tokenLife.dependency,
       { name: 'audit', required: 'always', check: () => audit.check() },
       ...clusters.flatMap(({ dependencies }) => dependencies),
     ],
@@ -119,14 +131,10 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
     writeAudit: audit.write,
     tokensRoute: createTokensRoute({
       authenticateOperator: authentication.authenticateOperator,
-      listTokens: () => cache.list(),
+      listTokens: () => life.list(),
       replica,
     }),
-    getCredentials: createGetCredentials({
-      sources: clusters.flatMap(({ sources }) => sources),
-      cache,
-      clock,
-    }),
+    getCredentials: createGetCredentials({ sources, cache: life.cache, clock }),
     encodeCredentials: encodeIssuedCredentials,
     metrics,
     logger,
@@ -142,11 +150,13 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
     refusals,
     start: async () => {
       authentication.start();
+      tokenLife.start();
       await Promise.all([revocations.start(), audit.probe()]);
     },
     close: async () => {
       files.stop();
       revocations.stop();
+      await tokenLife.stop();
       await authentication.stop();
       await Promise.all(clusters.map(({ close }) => close()));
       kubernetes.close();
