@@ -175,6 +175,7 @@ export const LEAST_RULES: readonly V1PolicyRule[] = [
     resourceNames: ['kerbridge-revocations'],
     verbs: ['get'],
   },
+  { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch', 'create', 'update', 'delete'] },
 ];
 
 export interface ServiceAccountLogin {

@@ -16,7 +16,7 @@ import { explainKubernetes } from '../../preflight/kubernetes/explain-kubernetes
 import { rightsOfServe } from '../../preflight/kubernetes/rights.ts';
 import { skipped } from '../../preflight/say.ts';
 import type { Clock } from '../../time/clock.ts';
-import { revocationsConfigMapId } from '../serve/build-revocations.ts';
+import { ownNamespace, revocationsConfigMapId } from '../serve/build-revocations.ts';
 
 export interface KubernetesChecks {
   readonly checks: readonly Check[];
@@ -27,7 +27,16 @@ export interface KubernetesChecks {
 /** The Kubernetes side, with the credentials that `serve` has. */
 export function kubernetesChecks(
   { kubernetes, identity }: ServeConfigSections,
-  { limits, clock }: { readonly limits: ServeConfig['limits']; readonly clock: Clock },
+  {
+    limits,
+    clock,
+    tokensNamespace = ownNamespace(kubernetes?.kubeconfig),
+  }: {
+    readonly limits: ServeConfig['limits'];
+    readonly clock: Clock;
+    /** Where the tokens are kept; default Kerbridge's own. */
+    readonly tokensNamespace?: string;
+  },
 ): KubernetesChecks {
   if (kubernetes === undefined) return { checks: [], close: () => undefined };
   let api: KubernetesApi | undefined;
@@ -62,9 +71,10 @@ export function kubernetesChecks(
   });
 
   const revocations = identity === undefined ? undefined : revocationsConfigMapId({ identity, kubernetes });
-  const rights = rightsOfServe(revocations ?? { namespace: '', name: '' }).filter(
-    ({ access }) => revocations !== undefined || access.resource !== 'configmaps',
-  );
+  const rights = rightsOfServe({
+    revocations: revocations ?? { namespace: '', name: '' },
+    tokensNamespace,
+  }).filter(({ access }) => revocations !== undefined || access.resource !== 'configmaps');
   const own = kubernetes.kubeconfig === undefined ? readOwnNamespace() : undefined;
   const checks = [
     apiServer,

@@ -104,7 +104,7 @@ export function revocationsConfigMapId({
   return { namespace, name };
 }
 
-/** With a kubeconfig we may be in a pod of some other purpose, or in none. */
+/** Kerbridge's. With a kubeconfig we may be in a pod of some other purpose, or in none. */
 export function ownNamespace(kubeconfig: string | undefined): string {
   return (kubeconfig === undefined ? readOwnNamespace() : undefined) ?? DEFAULT_NAMESPACE;
 }

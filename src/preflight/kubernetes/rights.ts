@@ -9,9 +9,23 @@ export interface Right {
 }
 
 /** All that `serve` needs of RBAC (docs/configuration.md, "Rights in Kubernetes"); a test holds that it is all. */
-export function rightsOfServe(revocations: { readonly namespace: string; readonly name: string }): Right[] {
+export function rightsOfServe({
+  revocations,
+  tokensNamespace,
+}: {
+  /** Its ConfigMap. */
+  readonly revocations: { readonly namespace: string; readonly name: string };
+  /** Where the tokens are kept. */
+  readonly tokensNamespace: string;
+}): Right[] {
   const pods = (verb: string, purpose: string): Right => ({
     access: { verb, group: '', resource: 'pods' },
+    for: purpose,
+    essential: true,
+  });
+  // Of all Secrets of that namespace: RBAC knows no types, and no names that are yet to be.
+  const secrets = (verb: string, purpose: string): Right => ({
+    access: { verb, group: '', resource: 'secrets', namespace: tokensNamespace },
     for: purpose,
     essential: true,
   });
@@ -29,6 +43,12 @@ export function rightsOfServe(revocations: { readonly namespace: string; readonl
       for: 'the revocations are not known, and everybody is refused',
       essential: true,
     },
+    secrets('get', 'no token can be kept, so none is fetched'),
+    secrets('list', 'the tokens are never known, and a replica never becomes ready'),
+    secrets('watch', 'the tokens are never known, and a replica never becomes ready'),
+    secrets('create', 'no token can be kept, so none is fetched'),
+    secrets('update', 'no token can be kept beside another, nor be retired'),
+    secrets('delete', 'what is left of tokens that are gone is never cleared away'),
     {
       access: { verb: 'create', group: 'authorization.k8s.io', resource: 'subjectaccessreviews' },
       for: '`kerbridge tokens` does not work; nothing else needs it',

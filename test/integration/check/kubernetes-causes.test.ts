@@ -81,7 +81,11 @@ describe('kerbridge check of Kubernetes', () => {
     });
     const { limits } = sections;
     if (limits === undefined) throw new Error('no limits');
-    const { checks, close } = kubernetesChecks(sections, { limits, clock: systemClock });
+    const { checks, close } = kubernetesChecks(sections, {
+      limits,
+      clock: systemClock,
+      tokensNamespace: namespace.name,
+    });
     try {
       return await runChecks(checks);
     } finally {
@@ -103,14 +107,15 @@ describe('kerbridge check of Kubernetes', () => {
   };
 
   it('looks at every right that serve is tested with, and at no other', () => {
-    const looked = rightsOfServe({ namespace: 'kerbridge', name: 'kerbridge-revocations' }).map(
-      ({ access }) => ({
-        apiGroups: [access.group],
-        resources: [access.resource],
-        verbs: [access.verb],
-        ...(access.name === undefined ? {} : { resourceNames: [access.name] }),
-      }),
-    );
+    const looked = rightsOfServe({
+      revocations: { namespace: 'kerbridge', name: 'kerbridge-revocations' },
+      tokensNamespace: 'kerbridge',
+    }).map(({ access }) => ({
+      apiGroups: [access.group],
+      resources: [access.resource],
+      verbs: [access.verb],
+      ...(access.name === undefined ? {} : { resourceNames: [access.name] }),
+    }));
     expect(looked).toHaveLength(SINGLE_RULES.length);
     expect(looked).toEqual(expect.arrayContaining(SINGLE_RULES));
   });

@@ -171,8 +171,11 @@ describe('the quick start', () => {
       const own = oneOf(manifests, 'Role')['rules'] as object[];
       expect([...cluster, ...own]).toHaveLength(LEAST_RULES.length);
       expect([...cluster, ...own]).toEqual(expect.arrayContaining([...LEAST_RULES]));
-      // The ConfigMap's in its own namespace only.
-      expect(own).toEqual([expect.objectContaining({ resources: ['configmaps'] })]);
+      // The ConfigMap's and those of Secrets in its own namespace only.
+      expect(own).toEqual([
+        expect.objectContaining({ resources: ['configmaps'] }),
+        expect.objectContaining({ resources: ['secrets'] }),
+      ]);
       expect(oneOf(manifests, 'Role').metadata.namespace).toBe('kerbridge');
     });
 
@@ -197,8 +200,11 @@ describe('the quick start', () => {
       ['get', 'configmaps/kerbridge-rules', 'no'],
       ['list', 'configmaps', 'no'],
       ['patch', 'configmaps/kerbridge-revocations', 'no'],
-      ['get', 'secrets', 'no'],
-      ['list', 'secrets', 'no'],
+      ['get', 'secrets', 'yes'],
+      ['list', 'secrets', 'yes'],
+      ['create', 'secrets', 'yes'],
+      ['patch', 'secrets', 'no'],
+      ['deletecollection', 'secrets', 'no'],
       ['create', 'pods', 'no'],
       ['patch', 'pods', 'no'],
       ['create', 'pods/exec', 'no'],
