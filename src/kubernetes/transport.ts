@@ -249,7 +249,13 @@ function exchangeOnce(request: RequestContext, options: https.RequestOptions): P
       reject(outgoing.reusedSocket && errorCode(error) === 'ECONNRESET' ? new StaleConnectionError() : error);
     });
     const body = request.getBody();
-    outgoing.end(typeof body === 'string' ? body : undefined);
+    if (typeof body === 'string') {
+      // Node sends a DELETE's body without saying that there is one.
+      outgoing.setHeader('Content-Length', Buffer.byteLength(body));
+      outgoing.end(body);
+    } else {
+      outgoing.end();
+    }
   });
 }
 
