@@ -27,10 +27,10 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kerbridge-secrets-'));
   seen = [];
   server = http.createServer((request, response) => {
-    void text(request).then((body) => {
-      seen.push({ method: request.method, url: request.url, body });
+    void (async () => {
+      seen.push({ method: request.method, url: request.url, body: await text(request) });
       answer(request, response);
-    });
+    })();
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
