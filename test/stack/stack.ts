@@ -7,6 +7,7 @@ export { down } from './down.ts';
 export type { DownOptions } from './down.ts';
 export { hdfsControl } from './hdfs/hdfs-control.ts';
 export type { HdfsControl, HdfsHealth, IssuedToken } from './hdfs/hdfs-control.ts';
+export { pauseHdfs } from './hdfs/pause-hdfs.ts';
 export { proxiedUsers } from './hdfs/configuration.ts';
 export { runHadoopFs } from './java-client/hadoop-fs.ts';
 export type { HadoopFsOptions, HadoopFsResult } from './java-client/hadoop-fs.ts';

@@ -9,7 +9,7 @@ import { hadoopClusterConfiguration } from '../../../src/hadoop/conf-dir/hadoop-
 import { readConfiguration } from '../../../src/hadoop/conf-dir/read-configuration.ts';
 import { tokenServiceNames } from '../../../src/hadoop/conf-dir/token-service-names.ts';
 import { webHdfsEndpoints } from '../../../src/hadoop/conf-dir/webhdfs-endpoints.ts';
-import { HadoopHttpClient } from '../../../src/hadoop/http/hadoop-http-client.ts';
+import { DEFAULT_CALL_TIMEOUT_MS, HadoopHttpClient } from '../../../src/hadoop/http/hadoop-http-client.ts';
 import { SpnegoSessions } from '../../../src/hadoop/http/spnego-sessions.ts';
 import { WebHdfsTokenService } from '../../../src/hadoop/webhdfs/webhdfs-token-service.ts';
 import { createSpnegoProcess } from '../../../src/kerberos/spnego-process.ts';
@@ -20,14 +20,23 @@ export interface OpenTokenService extends AsyncDisposable {
   readonly tokenService: WebHdfsTokenService;
   /** Every label that clients of this nameservice may look for. */
   readonly services: readonly string[];
+  readonly sessions: SpnegoSessions;
   close(): Promise<void>;
 }
 
-/** The token service of one cluster of the stack, put together from its conf dir as `serve` does. */
+/**
+ * The token service of one cluster of the stack, put together from its conf dir as `serve` does; `addressOf` leads it to
+ * something before a NameNode instead.
+ */
 export async function openTokenService(
   stack: Stack,
   cluster: HdfsCluster,
-  { keytab = stack.keytabs.kerbridge, proxyUser = 'kerbridge' } = {},
+  {
+    keytab = stack.keytabs.kerbridge,
+    proxyUser = 'kerbridge',
+    callTimeoutMs = DEFAULT_CALL_TIMEOUT_MS,
+    addressOf = (baseUrl: string) => baseUrl,
+  } = {},
 ): Promise<OpenTokenService> {
   const { properties } = await readConfiguration(cluster.confDir);
   const configuration = hadoopClusterConfiguration(properties);
@@ -39,21 +48,23 @@ export async function openTokenService(
     lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
   });
   const spnego = await createSpnegoProcess({ keytab, krb5Conf: stack.krb5Conf });
-  const http = new HadoopHttpClient({ clock: systemClock, allowPlainHttp: true });
+  const http = new HadoopHttpClient({ clock: systemClock, allowPlainHttp: true, timeoutMs: callTimeoutMs });
+  const sessions = new SpnegoSessions({ http, spnego, clock: systemClock, random: Math.random });
   const tokenService = new WebHdfsTokenService({
     nameNodes: webHdfsEndpoints(configuration, nameservice, { allowPlainHttp: true }).map((endpoint) => ({
       id: endpoint.nameNodeId,
-      origin: new URL(endpoint.baseUrl).origin,
+      origin: new URL(addressOf(endpoint.baseUrl)).origin,
       spnHost: endpoint.spnHost,
     })),
-    sessions: new SpnegoSessions({ http, spnego, clock: systemClock, random: Math.random }),
+    sessions,
+    callTimeoutMs,
     proxyUser,
     service: services[0] ?? '',
     clock: systemClock,
     random: Math.random,
   });
   const close = () => spnego.close();
-  return { tokenService, services, close, [Symbol.asyncDispose]: close };
+  return { tokenService, services, sessions, close, [Symbol.asyncDispose]: close };
 }
 
 /** A Hadoop credentials file with one delegation token under every label. */

@@ -39,6 +39,16 @@ const HEALTHY: Series = {
   'kerbridge_pod_reflector_synced{pod="a"}': constant(1),
   'kerbridge_signing_keys{pod="a"}': constant(2),
   'kerbridge_queue_rejected_total{pod="a",queue="token-review",reason="full"}': constant(0),
+  'kerbridge_delegation_token_renewals_overdue{pod="a",cluster="c"}': constant(0),
+  // A day, of which less than half is over; then it is renewed.
+  'kerbridge_delegation_token_nearest_expiry_seconds{pod="a",cluster="c",kind="k"}': constant(day / 2),
+  'kerbridge_delegation_token_renewal_interval_seconds{pod="a",cluster="c",kind="k"}': constant(day),
+  'kerbridge_delegation_tokens_lost_total{pod="a",cluster="c",reason="expired"}': constant(2),
+  'kerbridge_delegation_tokens_lost_total{pod="a",cluster="c",reason="cancelled-elsewhere"}': constant(2),
+  'kerbridge_delegation_tokens_unrecorded{pod="a"}': constant(0),
+  'kerbridge_hadoop_breaker_state{pod="a",cluster="c",endpoint="https://nn1:9871"}': constant(0),
+  // It did not answer once, and nobody had to ask it since: the other one is active.
+  'kerbridge_hadoop_breaker_state{pod="a",cluster="c",endpoint="https://nn2:9871"}': '2 1x119',
   'kerbridge_requests_limited_total{pod="a",limit="namespace"}': constant(0),
   'kerbridge_authentications_total{pod="a",outcome="refused",reason="expired"}': rising(2),
   'kerbridge_identifications_total{pod="a",outcome="refused",reason="denied"}': rising(2),
@@ -69,6 +79,27 @@ const TROUBLE: Readonly<Record<string, Series>> = {
   KerbridgeSigningKeysUnknown: { 'kerbridge_signing_keys{pod="a"}': constant(0) },
   KerbridgeQueueFull: {
     'kerbridge_queue_rejected_total{pod="a",queue="token-review",reason="full"}': rising(1),
+  },
+  KerbridgeRenewalsOverdue: {
+    'kerbridge_delegation_token_renewals_overdue{pod="a",cluster="c"}': constant(1),
+  },
+  KerbridgeTokensNearExpiry: {
+    'kerbridge_delegation_token_nearest_expiry_seconds{pod="a",cluster="c",kind="k"}': constant(day / 5),
+  },
+  KerbridgeTokensLapsed: {
+    // From 0, which is there from the start, to 1: also one is seen.
+    'kerbridge_delegation_tokens_lost_total{pod="a",cluster="c",reason="expired"}': '0x115 1x5',
+  },
+  KerbridgeTokensCancelledElsewhere: {
+    'kerbridge_delegation_tokens_lost_total{pod="a",cluster="c",reason="cancelled-elsewhere"}': '0x115 1x5',
+  },
+  KerbridgeTokensUnrecorded: { 'kerbridge_delegation_tokens_unrecorded{pod="a"}': constant(1) },
+  KerbridgeHadoopNotReached: {
+    // Now and then a call tries.
+    'kerbridge_hadoop_breaker_state{pod="a",cluster="c",endpoint="https://nn1:9871"}': Array.from(
+      { length: 40 },
+      () => '2 2 1',
+    ).join(' '),
   },
   KerbridgeNamespaceLimited: { 'kerbridge_requests_limited_total{pod="a",limit="namespace"}': rising(1) },
   KerbridgeManyRefused: {

@@ -55,6 +55,10 @@ export class TamperingProxy implements AsyncDisposable {
     return proxy;
   }
 
+  get url(): string {
+    return `http://localhost:${this.#port}`;
+  }
+
   /** A copy of the cluster's conf dir in which the NameNode's HTTP address is ours. */
   async confDir(cluster: HdfsCluster, folder: string): Promise<string> {
     const copy = join(folder, `conf-proxy-${this.#port}`);
