@@ -52,7 +52,11 @@ export function createGetCredentials(options: CredentialsOptions): GetCredential
     signal: AbortSignal | undefined,
   ): Promise<CredentialsResult> {
     const missing = new Map<string, string>();
-    const get = async (source: TokenSource): Promise<CachedToken | undefined> => {
+    const get = async (
+      source: TokenSource,
+      knownToken: CachedToken | undefined,
+    ): Promise<CachedToken | undefined> => {
+      if (knownToken !== undefined) return knownToken;
       try {
         return await cache.get(tokenRequest(source, request), signal === undefined ? {} : { signal });
       } catch (error) {
@@ -63,7 +67,7 @@ export function createGetCredentials(options: CredentialsOptions): GetCredential
         return undefined;
       }
     };
-    const all = await Promise.all(wanted.map((source, index) => known[index] ?? get(source)));
+    const all = await Promise.all(wanted.map((source, index) => get(source, known[index])));
     const tokens = all.filter((token) => token !== undefined);
     if (missing.size === 0) return results.of(cluster, tokens);
     const next = { since: clock.now(), periodMs: RETRY_MISSING_MS };

@@ -1,6 +1,10 @@
-/** One measurement of `npm run bench`. What it prints are ratios and counts of one run on one machine, no promises. */
+/** One part of `npm run bench`. What it prints are ratios and counts of one run on one machine, no promises. */
 export interface Bench {
   readonly name: string;
-  /** One line a figure. Throws when it could not measure. */
-  readonly run: (print: (line: string) => void) => Promise<void>;
+  /**
+   * @param print one line a figure
+   * @param record a figure of the table and of `bench-results.json`
+   * Throws when it could not measure.
+   */
+  readonly run: (print: (line: string) => void, record: (key: string, value: number) => void) => Promise<void>;
 }

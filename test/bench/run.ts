@@ -1,20 +1,40 @@
-// Runs the measurements named on the command line, or all: node test/bench/run.ts [name...]
+// Runs the parts named after --only, or all: node test/bench/run.ts [--only part[,part...]]
+// Prints a table at the end and writes its figures to bench-results.json in the working directory.
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
+import { freshBench } from './http/fresh.bench.ts';
+import { hotBench } from './http/hot.bench.ts';
 import { reflectorBench } from './reflector/reflector.bench.ts';
 import { tokenFilterBench } from './token-filter/token-filter.bench.ts';
 
-const benches: readonly Bench[] = [reflectorBench, tokenFilterBench];
+/** In this order. A new part is added here, and in the table of README.md. */
+const parts: readonly Bench[] = [hotBench, freshBench, tokenFilterBench, reflectorBench];
+const RESULTS_FILE = 'bench-results.json';
 
-const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !benches.some((bench) => bench.name === name));
+const { values, positionals } = parseArgs({
+  options: { only: { type: 'string', multiple: true } },
+  allowPositionals: true,
+});
+const wanted = [...(values.only ?? []).flatMap((names) => names.split(',')), ...positionals];
+const unknown = wanted.filter((name) => !parts.some((part) => part.name === name));
 if (unknown.length > 0) {
   process.stderr.write(
-    `unknown: ${unknown.join(', ')}; there is: ${benches.map(({ name }) => name).join(', ')}\n`,
+    `unknown: ${unknown.join(', ')}; there is: ${parts.map(({ name }) => name).join(', ')}\n`,
   );
   process.exit(2);
 }
-for (const { name, run } of benches) {
+const results: Record<string, number> = {};
+for (const { name, run } of parts) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   process.stdout.write(`${name}\n`);
-  await run((line) => process.stdout.write(`  ${line}\n`));
+  await run(
+    (line) => process.stdout.write(`  ${line}\n`),
+    (key, value) => {
+      results[key] = Number(value.toPrecision(4));
+    },
+  );
 }
+const rows = Object.entries(results).map(([key, value]) => `  ${key.padEnd(28)} ${value}\n`);
+process.stdout.write(`\nresults, also in ${RESULTS_FILE}\n${rows.join('')}`);
+await writeFile(RESULTS_FILE, `${JSON.stringify(results, undefined, 2)}\n`);

@@ -1,0 +1,61 @@
+import type { Bench } from '../bench.ts';
+import { compareSides, describeSide, type Order, ratioOf } from './compare-sides.ts';
+import { PODS } from './pods.ts';
+import { answerOf, startHttpWorld, TLS } from './world.ts';
+
+const CONNECTIONS = 64;
+const ROUNDS = 7;
+const KEPT: Order = { tls: false, connections: CONNECTIONS, newConnections: false, warmUpMs: 300, forMs: 1_500 };
+/** Longer than the measurement, so that the tokens stay known. `serve` asks again after 10 s. */
+const REVIEW_LIFETIME_MS = 600_000;
+
+/** Repeated requests of known pods: 64 kept connections, 10,000 service-account tokens in turn, beside a bare server. */
+export const hotBench: Bench = {
+  name: 'hot',
+  run: async (print, record) => {
+    const world = await startHttpWorld();
+    try {
+      const known = { reviewLifetimeMs: REVIEW_LIFETIME_MS };
+      const kerbridge = await world.startKerbridge(known);
+      const express = await world.startKerbridge({ ...known, express: true });
+      const kerbridgeTls = await world.startKerbridge({ ...known, tls: TLS });
+      let sample = '';
+      for (const [side, tls] of [
+        [kerbridge, false],
+        [express, false],
+        [kerbridgeTls, true],
+      ] as const) {
+        // Each token once, so that it is known; and then the code is warm.
+        const first = { ...KEPT, tls, forMs: 120_000, maxRequests: PODS, firstToken: 0, port: side.port };
+        ({ sample } = await world.load(first));
+      }
+      const answer = answerOf(sample);
+      const bare = await world.startBare({ tls: undefined, ...answer });
+      const bareTls = await world.startBare({ tls: TLS, ...answer });
+
+      const plain = await compareSides(world, { bare, kerbridge, express }, { rounds: ROUNDS, order: KEPT });
+      const tls = await compareSides(
+        world,
+        { 'bare, TLS': bareTls, 'kerbridge, TLS': kerbridgeTls },
+        { rounds: ROUNDS, order: { ...KEPT, tls: true } },
+      );
+      for (const [name, figures] of [...Object.entries(plain), ...Object.entries(tls)]) {
+        print(describeSide(name, figures));
+      }
+      record('hotPathRatio', ratioOf(plain.kerbridge, plain.bare, (one) => one.perSecond));
+      record('hotPathP99Ratio', ratioOf(plain.kerbridge, plain.bare, (one) => one.p99Ms));
+      record('hotPathCpuRatio', ratioOf(plain.bare, plain.kerbridge, (one) => one.cpuMicros));
+      record(
+        'hotPathTlsRatio',
+        ratioOf(tls['kerbridge, TLS'], tls['bare, TLS'], (one) => one.perSecond),
+      );
+      record(
+        'hotPathTlsCpuRatio',
+        ratioOf(tls['bare, TLS'], tls['kerbridge, TLS'], (one) => one.cpuMicros),
+      );
+      record('expressRatio', ratioOf(plain.express, plain.bare, (one) => one.perSecond));
+    } finally {
+      await world.stop();
+    }
+  },
+};

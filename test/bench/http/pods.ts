@@ -1,0 +1,81 @@
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+
+/** Pods of the measurements: 100 users, each in a namespace of their own, all at the address that requests come from. */
+export const PODS = 10_000;
+const USERS = 100;
+export const AUDIENCE = 'kerbridge';
+export const ISSUER = 'https://kubernetes.default.svc';
+export const ANNOTATION = 'iddecorator.username';
+const ADDRESS = '127.0.0.1';
+const ACCOUNT = { name: 'trainer', uid: '9a2f4b58-3a63-4c0e-b7a5-6d1f0c2e4b99' };
+export const KEY_ID = 'bench-key';
+
+const two = (n: number): string => String(n % USERS).padStart(2, '0');
+export const namespaceOf = (n: number): string => `team-${two(n)}`;
+const nameOf = (n: number): string => `train-${String(n).padStart(5, '0')}-worker-0`;
+const uidOf = (n: number): string => `0a9c3e62-94e6-4a36-a6e1-${n.toString(16).padStart(12, '0')}`;
+
+/** As the API server lists it, with what Kerbridge reads. */
+export function podOf(n: number): object {
+  return {
+    metadata: {
+      name: nameOf(n),
+      namespace: namespaceOf(n),
+      uid: uidOf(n),
+      resourceVersion: '1',
+      annotations: { [ANNOTATION]: `user-${two(n)}` },
+    },
+    spec: { serviceAccountName: ACCOUNT.name },
+    status: { phase: 'Running', podIP: ADDRESS, podIPs: [{ ip: ADDRESS }] },
+  };
+}
+
+/** What the API server says of the token of that pod. */
+export function reviewOf(n: number): object {
+  return {
+    authenticated: true,
+    audiences: [AUDIENCE],
+    user: {
+      username: `system:serviceaccount:${namespaceOf(n)}:${ACCOUNT.name}`,
+      uid: ACCOUNT.uid,
+      groups: ['system:serviceaccounts', `system:serviceaccounts:${namespaceOf(n)}`, 'system:authenticated'],
+      extra: {
+        'authentication.kubernetes.io/pod-name': [nameOf(n)],
+        'authentication.kubernetes.io/pod-uid': [uidOf(n)],
+      },
+    },
+  };
+}
+
+export function newSigningKey(): { readonly privateKey: KeyObject; readonly publicKey: KeyObject } {
+  return generateKeyPairSync('rsa', { modulusLength: 2048 });
+}
+
+/** A projected token of that pod, as long as a real one. The pod's number is in `jti`. */
+export function serviceAccountTokenOf(n: number, nowMs: number, privateKey: KeyObject): string {
+  const issuedAt = Math.floor(nowMs / 1000);
+  const claims = {
+    aud: [AUDIENCE],
+    exp: issuedAt + 3600,
+    iat: issuedAt,
+    iss: ISSUER,
+    jti: `6f1c0f5e-6a9f-4c32-8f43-${String(n).padStart(12, '0')}`,
+    'kubernetes.io': {
+      namespace: namespaceOf(n),
+      node: { name: 'node-1', uid: '5c0b4f0c-6b3e-4f3e-8a83-4b7cb3f7a0d2' },
+      pod: { name: nameOf(n), uid: uidOf(n) },
+      serviceaccount: ACCOUNT,
+    },
+    nbf: issuedAt,
+    sub: `system:serviceaccount:${namespaceOf(n)}:${ACCOUNT.name}`,
+  };
+  const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
+  const signed = `${encode({ alg: 'RS256', kid: KEY_ID })}.${encode(claims)}`;
+  return `${signed}.${sign('sha256', Buffer.from(signed), privateKey).toString('base64url')}`;
+}
+
+/** The number in `jti` of {@link serviceAccountTokenOf}, without looking at the signature. */
+export function podNumberOf(serviceAccountToken: string): number {
+  const payload = Buffer.from(serviceAccountToken.split('.')[1] ?? '', 'base64url').toString();
+  return Number(/"jti":"[^"]*-(\d{12})"/.exec(payload)?.[1]);
+}
