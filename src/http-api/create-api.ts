@@ -14,6 +14,7 @@ import {
 import { refuseThrown } from './refuse-thrown.ts';
 import { invalidRequest, notFound } from './problem.ts';
 import type { Refusals } from './refusals.ts';
+import { RequestCounts } from './request-counts.ts';
 import { answerProblem, keepRecord, recordOf, RequestRecord } from './request-record.ts';
 import type { TokensRoute } from './tokens-route.ts';
 
@@ -34,7 +35,7 @@ export interface ApiOptions extends Omit<CredentialsRouteOptions, 'random' | 'et
  */
 export function createApi(options: ApiOptions): RequestListener {
   const { random = Math.random, newRequestId = randomUUID } = options;
-  const recordOptions = { ...options, newRequestId };
+  const recordOptions = { ...options, newRequestId, counts: new RequestCounts(options.metrics) };
   const app = createRouter();
 
   const answerCredentials = createCredentialsRoute({ ...options, random, etagKey: randomBytes(32) });

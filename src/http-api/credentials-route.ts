@@ -6,11 +6,13 @@ import type { Clock } from '../time/clock.ts';
 import { auditDecision } from './audit-decision.ts';
 import { type CredentialsQuery, parseCredentialsQuery } from './credentials-query.ts';
 import {
+  countSuccesses,
   identify,
   type Issued,
   noteAuthentication,
   noteCredentials,
   noteFault,
+  type NotedOptions,
   type Refused,
   refuse,
   refuseIfNoLonger,
@@ -64,7 +66,7 @@ interface Exchange {
   readonly places: PodPlaces;
 }
 
-type RouteOptions = CredentialsRouteOptions & { readonly prepared: PreparedCredentials };
+type RouteOptions = CredentialsRouteOptions & NotedOptions;
 
 export interface Decided extends Issued {
   readonly status: 200 | 304;
@@ -81,7 +83,11 @@ export type Answer = Decided | { readonly problem: Problem };
  * from memory and who is not: the first are decided upon at once, with the others it waits where somebody has to be asked.
  */
 export function createCredentialsRoute(given: CredentialsRouteOptions): CredentialsRoute {
-  const options = { ...given, prepared: new PreparedCredentials(given) };
+  const options = {
+    ...given,
+    prepared: new PreparedCredentials(given),
+    successes: countSuccesses(given.metrics),
+  };
   const authentications = new Slots(options.maxAuthentications ?? MAX_AUTHENTICATIONS);
   const slots = {
     pods: new KeyedSlots(MAX_REQUESTS_PER_POD),

@@ -33,6 +33,23 @@ export interface StepOptions {
   readonly random: Random;
 }
 
+/** With what belongs to the route: counts of what happens in every request, and what is prepared. */
+export interface NotedOptions extends StepOptions {
+  readonly successes: Successes;
+  readonly prepared: PreparedCredentials;
+}
+
+export type Successes = ReturnType<typeof countSuccesses>;
+
+export function countSuccesses({ authentications, identifications, credentials }: Metrics) {
+  const ofOutcome = (outcome: string) => ({ outcome, reason: '' });
+  return {
+    authenticated: authentications.tallyBy<'authenticated'>(ofOutcome),
+    identified: identifications.tallyBy<'identified'>(ofOutcome),
+    credentials: credentials.tallyBy<CredentialsResult['outcome']>((outcome) => ({ outcome })),
+  };
+}
+
 export interface Refused {
   readonly ok: false;
   readonly problem: Problem;
@@ -45,7 +62,7 @@ export type Identified = Extract<IdentityResult, { readonly outcome: 'identified
 export function noteAuthentication(
   result: AuthenticationResult,
   record: RequestRecord,
-  { metrics, random }: StepOptions,
+  { metrics, successes: { authenticated }, random }: NotedOptions,
 ): Step<AuthenticatedPod> {
   const { outcome } = result;
   switch (outcome) {
@@ -73,7 +90,7 @@ export function noteAuthentication(
       record.detail = `namespace ${result.namespace}`;
       return refuse(record, 'limited', result.limit, limitedProblem(random));
     case 'authenticated': {
-      metrics.authentications.inc({ outcome, reason: '' });
+      authenticated.inc(outcome);
       const { namespace, name, uid, serviceAccount } = result.pod;
       record.pod = { namespace, name, uid, serviceAccount };
       return { ok: true, value: result.pod };
@@ -85,12 +102,12 @@ export function identify(
   pod: AuthenticatedPod,
   doAs: string | undefined,
   record: RequestRecord,
-  options: StepOptions,
+  options: NotedOptions,
 ): Step<Identified> {
   if (doAs !== undefined) record.doAs = doAs;
   const result = options.identifyUser(pod, doAs);
   if (result.outcome !== 'identified') return refuseIdentity(result, record, options);
-  options.metrics.identifications.inc({ outcome: result.outcome, reason: '' });
+  options.successes.identified.inc(result.outcome);
   record.user = result.user;
   return { ok: true, value: result };
 }
@@ -143,7 +160,7 @@ export interface Issued {
 export function noteCredentials(
   result: CredentialsResult,
   record: RequestRecord,
-  { metrics, random, prepared }: StepOptions & { readonly prepared: PreparedCredentials },
+  { metrics, successes, random, prepared }: NotedOptions,
 ): Step<Issued> {
   if (result.outcome === 'issued' && result.tokens.length === 0) {
     metrics.credentials.inc({ outcome: 'nothing-issued' });
@@ -152,7 +169,7 @@ export function noteCredentials(
     record.dependency = 'hadoop';
     return refuse(record, 'failed', 'nothing-issued', nothingIssuedProblem(random));
   }
-  metrics.credentials.inc({ outcome: result.outcome });
+  successes.credentials.inc(result.outcome);
   if (result.outcome !== 'issued') {
     record.detail = result.name;
     return refuse(record, 'not-found', result.outcome, selectionProblem(result));

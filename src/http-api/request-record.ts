@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { LogFields, Logger } from '../observability/logger.ts';
-import type { Metrics } from '../observability/metrics.ts';
 import { Secret } from '../observability/secret.ts';
 import type { Clock } from '../time/clock.ts';
 import { type Problem, sendProblem } from './problem.ts';
 import type { RefusalReason, Refusals } from './refusals.ts';
+import type { RequestCounts } from './request-counts.ts';
 
 export const UNMATCHED_ROUTE = 'unmatched';
 
@@ -83,11 +83,10 @@ export class RequestRecord {
   report(status: number | 'aborted'): void {
     if (this.#isReported) return;
     this.#isReported = true;
-    const { clock, metrics, refusals, logger } = this.#options;
+    const { clock, counts, refusals, logger } = this.#options;
     const durationMs = clock.now() - this.#startedAt;
     const { route, method, refusedBy } = this;
-    metrics.httpRequests.inc({ route, method, status: String(status) });
-    metrics.httpRequestDuration.observe({ route, method }, durationMs / 1000);
+    counts.count({ route, method, status }, durationMs / 1000);
     if (refusedBy !== undefined) {
       refusals.note(refusedBy);
       return;
@@ -134,7 +133,7 @@ export interface RecordedPod {
 
 export interface RecordOptions {
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly counts: RequestCounts;
   readonly clock: Clock;
   readonly refusals: Refusals;
   readonly newRequestId: () => string;

@@ -15,6 +15,10 @@ export interface AuditDestination {
    *   opened, so it is as the last write left it
    */
   prepare(): Promise<{ readonly withinLine: boolean } | undefined>;
+  /**
+   * Of bytes in one write, so many at most are never mixed with what others write. Undefined: what POSIX says of a pipe.
+   */
+  readonly wholeBytes?: number | undefined;
   /** @returns how many bytes were taken. Rejects with EAGAIN when there is no room now. */
   write(bytes: Uint8Array): Promise<number>;
   /** What comes later opens it again. */
@@ -24,6 +28,9 @@ export interface AuditDestination {
 /** How often a file is compared with what its path names now. */
 export const ROTATION_CHECK_MS = 1_000;
 
+/** Linux appends to a file under its lock, however much it is. */
+const FILE_WHOLE_BYTES = 64 * 1024;
+
 /**
  * A file that is appended to; made with mode 0600 if it is not there. When its path names another file, or none (it was
  * rotated), the path is opened anew. A FIFO without a reader is an error (ENXIO), a full one EAGAIN: neither ever waits.
@@ -31,6 +38,7 @@ export const ROTATION_CHECK_MS = 1_000;
 export function auditFile(path: string, clock: Clock): AuditDestination {
   let handle: FileHandle | undefined;
   let checkedAt = 0;
+  let isFile = false;
   const close = async (): Promise<void> => {
     const closing = handle;
     handle = undefined;
@@ -47,7 +55,11 @@ export function auditFile(path: string, clock: Clock): AuditDestination {
       }
       const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
       handle = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o600);
+      isFile = (await handle.stat()).isFile();
       return { withinLine: await endsWithinLine(handle, path) };
+    },
+    get wholeBytes() {
+      return isFile ? FILE_WHOLE_BYTES : undefined;
     },
     write: async (bytes) => {
       if (handle === undefined) throw new Error('the audit file is not open');

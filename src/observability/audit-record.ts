@@ -1,3 +1,4 @@
+import { memberStart, toPlainJson } from './plain-json.ts';
 import { redactFields } from './redact.ts';
 
 /** What was decided about a request: one JSON line each. `docs/audit.md` says the same for who reads them. */
@@ -96,6 +97,26 @@ const TEXT_LIMITS = [512, 128, 32] as const;
 
 /** The line, its end included: printable ASCII, at most {@link MAX_LINE_BYTES}; nothing in it looks like a secret. */
 export function formatAuditLine(record: AuditRecord): string {
+  return formatPlainLine(record) ?? formatAnyLine(record);
+}
+
+const FIELD_NAMES = Object.keys(AUDIT_FIELDS) as (keyof AuditRecord)[];
+
+/** Most lines: nothing in them is redacted, escaped or too long. */
+function formatPlainLine(record: AuditRecord): string | undefined {
+  let line = '{';
+  for (const name of FIELD_NAMES) {
+    const value = record[name];
+    if (value === undefined) continue;
+    const start = memberStart(name);
+    const json = toPlainJson(value, 1);
+    if (start === undefined || json === undefined) return undefined;
+    line += line.length === 1 ? start + json : `,${start}${json}`;
+  }
+  return line.length + 2 <= MAX_LINE_BYTES ? `${line}}\n` : undefined;
+}
+
+function formatAnyLine(record: AuditRecord): string {
   const known = Object.fromEntries(
     Object.keys(AUDIT_FIELDS).map((name): [string, unknown] => [name, Reflect.get(record, name)]),
   );

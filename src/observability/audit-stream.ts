@@ -1,8 +1,10 @@
 import type { Clock } from '../time/clock.ts';
+import { InstantFormatter } from '../time/format-instant.ts';
 import type { AuditDestination } from './audit-destination.ts';
 import { type AuditEntry, formatAuditLine } from './audit-record.ts';
 import { errorCode } from './error-code.ts';
 import type { Metrics } from './metrics.ts';
+import type { Tallies } from './tally.ts';
 
 /** Resolves when the operating system has the line; rejects with {@link AuditUnavailableError} and nothing else. */
 export type WriteAudit = (entry: AuditEntry) => Promise<void>;
@@ -47,10 +49,12 @@ export class AuditUnavailableError extends Error {
 }
 
 /** POSIX: a write to a pipe of so many bytes at most (Linux: PIPE_BUF) is never mixed with what others write to it. */
-const MAX_BATCH_BYTES = 4_096;
+const PIPE_WHOLE_BYTES = 4_096;
 /** How often a pipe without room is tried. */
 const ROOM_CHECK_MS = 20;
-const END_OF_LINE = Buffer.from('\n');
+const END_OF_LINE = '\n';
+/** Given to whoever waits for nothing any more: an error of its own each time would cost more than the write. */
+const OVER = new Error('the batch is written');
 
 export function createAuditStream(options: AuditStreamOptions): AuditStream {
   // From the start, or an alert on an increase would not see the first of them.
@@ -59,7 +63,8 @@ export function createAuditStream(options: AuditStreamOptions): AuditStream {
 }
 
 interface Line {
-  readonly bytes: Buffer;
+  /** ASCII: a character is a byte. */
+  readonly text: string;
   /** The first call counts. */
   readonly settle: (outcome: 'written' | AuditFailure, code?: string) => void;
   /** ms since the epoch: not written after this. */
@@ -74,7 +79,8 @@ class QueuedAuditStream implements AuditStream {
   readonly #destination: AuditDestination;
   readonly #clock: Clock;
   readonly #replica: string;
-  readonly #metrics: AuditStreamOptions['metrics'];
+  readonly #counts: Tallies<'written' | AuditFailure, 'outcome'>;
+  readonly #instants = new InstantFormatter();
   readonly #maxBufferedBytes: number;
   readonly #writeTimeoutMs: number;
   #queue: Line[] = [];
@@ -90,7 +96,7 @@ class QueuedAuditStream implements AuditStream {
     this.#destination = options.destination;
     this.#clock = options.clock;
     this.#replica = options.replica;
-    this.#metrics = options.metrics;
+    this.#counts = options.metrics.auditLines.tallyBy((outcome) => ({ outcome }));
     this.#maxBufferedBytes = options.maxBufferedBytes ?? 1024 * 1024;
     this.#writeTimeoutMs = options.writeTimeoutMs ?? 5_000;
   }
@@ -100,9 +106,8 @@ class QueuedAuditStream implements AuditStream {
   }
 
   readonly write: WriteAudit = (entry) => {
-    const time = new Date(this.#clock.now()).toISOString();
-    const text = formatAuditLine({ ...entry, audit: 1, time, replica: this.#replica });
-    return this.#enqueue(Buffer.from(text));
+    const time = this.#instants.format(this.#clock.now());
+    return this.#enqueue(formatAuditLine({ ...entry, audit: 1, time, replica: this.#replica }));
   };
 
   readonly probe = (): Promise<void> => this.write({ decision: 'self-test' });
@@ -121,21 +126,21 @@ class QueuedAuditStream implements AuditStream {
     else this.#giveUpQueue('closed');
   };
 
-  #enqueue(bytes: Buffer): Promise<void> {
+  #enqueue(text: string): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let settled = false;
     const settle: Line['settle'] = (outcome, code) => {
       if (settled) return;
       settled = true;
-      this.#metrics.auditLines.inc({ outcome });
+      this.#counts.inc(outcome);
       if (outcome === 'written') resolve();
       else reject(new AuditUnavailableError(outcome, code));
     };
     if (this.#shut !== undefined) settle(this.#shut);
-    else if (this.#bufferedBytes + bytes.length > this.#maxBufferedBytes) settle('buffer-full');
+    else if (this.#bufferedBytes + text.length > this.#maxBufferedBytes) settle('buffer-full');
     else {
-      this.#bufferedBytes += bytes.length;
-      this.#queue.push({ bytes, settle, until: this.#clock.now() + 2 * this.#writeTimeoutMs });
+      this.#bufferedBytes += text.length;
+      this.#queue.push({ text, settle, until: this.#clock.now() + 2 * this.#writeTimeoutMs });
       this.#writer ??= this.#writeQueue();
     }
     return promise;
@@ -163,10 +168,11 @@ class QueuedAuditStream implements AuditStream {
 
   /** At least one line, and no more than fit into one write that is whole. */
   #takeBatch(): readonly Line[] {
+    const most = this.#destination.wholeBytes ?? PIPE_WHOLE_BYTES;
     let bytes = END_OF_LINE.length;
     const over = this.#queue.findIndex((line) => {
-      bytes += line.bytes.length;
-      return bytes > MAX_BATCH_BYTES;
+      bytes += line.text.length;
+      return bytes > most;
     });
     return this.#queue.splice(0, over === -1 ? this.#queue.length : Math.max(1, over));
   }
@@ -177,7 +183,7 @@ class QueuedAuditStream implements AuditStream {
     const done = new AbortController();
     void this.#giveUpInTime(batch, timeUp, done.signal);
     await this.#writeBatch(batch, timeUp.signal);
-    done.abort();
+    done.abort(OVER);
     if (this.#shut === 'timed-out') this.#shut = undefined;
   }
 
@@ -201,13 +207,14 @@ class QueuedAuditStream implements AuditStream {
   /** What was cut short is not gone on with: its lines are given up, and the next batch starts on a line of its own. */
   async #writeBatch(batch: readonly Line[], timeUp: AbortSignal): Promise<void> {
     let written = 0;
-    let bytes: Buffer = END_OF_LINE;
+    let bytes = Buffer.from(END_OF_LINE);
     let offset = 0;
     let code: string | undefined;
     try {
       this.#withinLine = (await this.#destination.prepare())?.withinLine ?? this.#withinLine;
       if (this.#withinLine) offset = END_OF_LINE.length;
-      bytes = Buffer.concat([END_OF_LINE.subarray(0, offset), ...batch.map((line) => line.bytes)]);
+      const lines = batch.map(({ text }) => text).join('');
+      bytes = Buffer.from(this.#withinLine ? END_OF_LINE + lines : lines, 'latin1');
       while (written < bytes.length) {
         timeUp.throwIfAborted();
         written += await this.#writeSome(bytes.subarray(written), timeUp);
@@ -218,9 +225,9 @@ class QueuedAuditStream implements AuditStream {
       await this.#destination.close().catch(() => undefined);
     }
     this.#isFailing = code !== undefined;
-    if (written > 0) this.#withinLine = bytes[written - 1] !== END_OF_LINE[0];
+    if (written > 0) this.#withinLine = bytes[written - 1] !== END_OF_LINE.charCodeAt(0);
     for (const line of batch) {
-      offset += line.bytes.length;
+      offset += line.text.length;
       if (code === undefined || offset <= written) line.settle('written');
       else line.settle('failed', code);
     }
@@ -236,4 +243,4 @@ class QueuedAuditStream implements AuditStream {
   }
 }
 
-const sizeOf = (lines: readonly Line[]): number => lines.reduce((sum, { bytes }) => sum + bytes.length, 0);
+const sizeOf = (lines: readonly Line[]): number => lines.reduce((sum, { text }) => sum + text.length, 0);

@@ -1,12 +1,13 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { LiveGauge } from './live-gauge.ts';
+import { TallyCounter } from './tally.ts';
 
 /** What the check of a caller costs, and what it knows: the Kubernetes side, our own files, the queues before both. */
 export interface AuthenticationMetrics {
-  readonly tokenReviewCacheRequests: Counter<'result'>;
+  readonly tokenReviewCacheRequests: TallyCounter<'result'>;
   readonly tokenReviews: Counter<'outcome'>;
   readonly tokenReviewDuration: Histogram;
-  readonly podLookUps: Counter<'source' | 'result'>;
+  readonly podLookUps: TallyCounter<'source' | 'result'>;
   readonly podReflectorPods: LiveGauge;
   readonly podReflectorSynced: LiveGauge;
   readonly podReflectorLastHeard: LiveGauge;
@@ -30,7 +31,7 @@ const REVIEW_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 
 export function createAuthenticationMetrics(registers: Registry[]): AuthenticationMetrics {
   return {
-    tokenReviewCacheRequests: new Counter({
+    tokenReviewCacheRequests: new TallyCounter({
       name: 'kerbridge_token_review_cache_requests_total',
       help: 'Look-ups of the TokenReview cache by result (hit, miss; shared: a review was under way already)',
       labelNames: ['result'],
@@ -48,7 +49,7 @@ export function createAuthenticationMetrics(registers: Registry[]): Authenticati
       buckets: REVIEW_SECONDS,
       registers,
     }),
-    podLookUps: new Counter({
+    podLookUps: new TallyCounter({
       name: 'kerbridge_pod_lookups_total',
       help: 'Look-ups of the bound pod by source (reflector, live) and result (found, not-found, failed)',
       labelNames: ['source', 'result'],

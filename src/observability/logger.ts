@@ -1,6 +1,8 @@
 import { pino } from 'pino';
 import type { Clock } from '../time/clock.ts';
 import type { LogLevel } from './log-levels.ts';
+import { InstantFormatter } from '../time/format-instant.ts';
+import { toPlainJson } from './plain-json.ts';
 import { redactFields, redactText } from './redact.ts';
 
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -26,34 +28,58 @@ export interface LoggerOptions {
 
 /** One JSON object a line: `level`, `time` (RFC 3339), `message` and the fields. */
 export function createLogger(options: LoggerOptions): Logger {
+  const instants = new InstantFormatter();
+  const timeOf = (): string => `,"time":"${instants.format(options.clock.now())}"`;
   const lines = pino(
     {
       level: options.level,
       base: null,
       messageKey: 'message',
-      timestamp: () => `,"time":"${new Date(options.clock.now()).toISOString()}"`,
+      timestamp: timeOf,
       formatters: { level: (label) => ({ level: label }) },
     },
     options.destination,
   );
-  return wrap(lines, {});
+  const write: WriteLine = (level, message, fields) => {
+    if (!lines.isLevelEnabled(level)) return;
+    // As pino writes it, and for the usual line a tenth of the work.
+    const plain = toPlainJson(fields);
+    if (plain === undefined) lines[level](redactFields(fields), redactText(message));
+    else {
+      const members = plain.length > 2 ? `,${plain.slice(1, -1)}` : '';
+      options.destination.write(`{"level":"${level}"${timeOf()}${members},"message":${jsonOf(message)}}\n`);
+    }
+  };
+  return wrap(write, {});
 }
 
-type Lines = Pick<pino.Logger, LogLevel | 'isLevelEnabled'>;
+type WriteLine = (level: LogLevel, message: string, fields: LogFields) => void;
 
-function wrap(lines: Lines, bound: LogFields): Logger {
+const MAX_MESSAGES = 500;
+const messages = new Map<string, string>();
+
+/** Messages are constant, so there are few. */
+function jsonOf(message: string): string {
+  const known = messages.get(message);
+  if (known !== undefined) return known;
+  const json = JSON.stringify(redactText(message));
+  if (messages.size < MAX_MESSAGES) messages.set(message, json);
+  return json;
+}
+
+function wrap(write: WriteLine, bound: LogFields): Logger {
+  const isBound = Object.keys(bound).length > 0;
   const log =
     (level: LogLevel) =>
     (message: string, fields: LogFields = {}) => {
-      if (lines.isLevelEnabled(level))
-        lines[level](redactFields({ ...bound, ...fields }), redactText(message));
+      write(level, message, isBound ? { ...bound, ...fields } : fields);
     };
   return {
     debug: log('debug'),
     info: log('info'),
     warn: log('warn'),
     error: log('error'),
-    child: (fields) => wrap(lines, { ...bound, ...fields }),
+    child: (fields) => wrap(write, { ...bound, ...fields }),
   };
 }
 

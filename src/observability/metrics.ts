@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.ts';
 import { LiveGauge } from './live-gauge.ts';
+import { TallyCounter } from './tally.ts';
 import { createTokenLifeMetrics, type TokenLifeMetrics } from './token-life-metrics.ts';
 
 /**
@@ -9,18 +10,18 @@ import { createTokenLifeMetrics, type TokenLifeMetrics } from './token-life-metr
  */
 export interface Metrics extends AuthenticationMetrics, TokenLifeMetrics {
   readonly registry: Registry;
-  readonly httpRequests: Counter<'route' | 'method' | 'status'>;
+  readonly httpRequests: TallyCounter<'route' | 'method' | 'status'>;
   readonly requestsRefused: Counter<'reason'>;
   readonly requestsLimited: Counter<'limit'>;
   readonly httpRequestDuration: Histogram<'route' | 'method'>;
-  readonly authentications: Counter<'outcome' | 'reason'>;
-  readonly identifications: Counter<'outcome' | 'reason'>;
-  readonly credentials: Counter<'outcome'>;
+  readonly authentications: TallyCounter<'outcome' | 'reason'>;
+  readonly identifications: TallyCounter<'outcome' | 'reason'>;
+  readonly credentials: TallyCounter<'outcome'>;
   readonly hadoopCalls: Counter<'cluster' | 'operation' | 'outcome'>;
   readonly hadoopCallDuration: Histogram<'cluster' | 'operation'>;
-  readonly tokenCacheRequests: Counter<'result'>;
+  readonly tokenCacheRequests: TallyCounter<'result'>;
   readonly dependencyReady: Gauge<'dependency'>;
-  readonly auditLines: Counter<'outcome'>;
+  readonly auditLines: TallyCounter<'outcome'>;
   readonly auditBufferedBytes: LiveGauge;
   readonly logLinesDropped: Counter;
 }
@@ -56,7 +57,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   }).set({ version: options.version, node_version: process.version }, 1);
   return {
     registry,
-    httpRequests: new Counter({
+    httpRequests: new TallyCounter({
       name: 'kerbridge_http_requests_total',
       help: 'Requests to the public API by route, method and status; status "aborted": the client went away first',
       labelNames: ['route', 'method', 'status'],
@@ -81,19 +82,19 @@ export function createMetrics(options: MetricsOptions): Metrics {
       buckets: REQUEST_SECONDS,
       registers,
     }),
-    authentications: new Counter({
+    authentications: new TallyCounter({
       name: 'kerbridge_authentications_total',
       help: 'Callers by outcome (authenticated, refused, could-not-check, limited) and reason',
       labelNames: ['outcome', 'reason'],
       registers,
     }),
-    identifications: new Counter({
+    identifications: new TallyCounter({
       name: 'kerbridge_identifications_total',
       help: 'Authenticated pods by outcome (identified, refused, could-not-check) and reason',
       labelNames: ['outcome', 'reason'],
       registers,
     }),
-    credentials: new Counter({
+    credentials: new TallyCounter({
       name: 'kerbridge_credentials_total',
       help: 'Requests of identified users by outcome: issued, unknown-cluster, unknown-kind, nothing-issued, internal or the failure',
       labelNames: ['outcome'],
@@ -112,7 +113,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       buckets: REQUEST_SECONDS,
       registers,
     }),
-    tokenCacheRequests: new Counter({
+    tokenCacheRequests: new TallyCounter({
       name: 'kerbridge_token_cache_requests_total',
       help: 'Look-ups of the delegation token cache by result (hit, miss)',
       labelNames: ['result'],
@@ -124,7 +125,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       labelNames: ['dependency'],
       registers,
     }),
-    auditLines: new Counter({
+    auditLines: new TallyCounter({
       name: 'kerbridge_audit_lines_total',
       help: 'Audit lines by outcome: written, or why not (buffer-full, timed-out, failed, closed)',
       labelNames: ['outcome'],

@@ -71,9 +71,25 @@ export function redactFields(fields: Readonly<Record<string, unknown>>): Record<
   return redactObject(fields, 0, new Set());
 }
 
+/**
+ * The rest, but short: no pattern matches without white space, an `=`, a run of 40 characters, or the beginning of a JWT.
+ */
+const SHORT_TEXT = /^[\w.:/@-]{0,39}$/;
+
+/** Redaction would leave the text as it is, and so would JSON. */
+export function isUnchangedText(text: string): boolean {
+  return (
+    (text.length <= MAX_TEXT && PLAIN_TEXT.test(text)) || (SHORT_TEXT.test(text) && !text.includes('eyJ'))
+  );
+}
+
+export function isSecretField(name: string): boolean {
+  return SECRET_FIELDS.has(name.toLowerCase().replaceAll(/[-_]/g, ''));
+}
+
 /** Redacted, bounded, and in printable ASCII. */
 export function redactText(text: string): string {
-  if (text.length <= MAX_TEXT && PLAIN_TEXT.test(text)) return text;
+  if (isUnchangedText(text)) return text;
   const bounded = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
   return escapeText(
     SECRET_TEXTS.reduce((rest, { pattern, replacement }) => rest.replace(pattern, replacement), bounded),
@@ -129,9 +145,7 @@ function redactObject(fields: object, depth: number, seen: ReadonlySet<object>):
   const redacted: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields).slice(0, MAX_ENTRIES)) {
     if (value === undefined) continue;
-    redacted[escapeText(name)] = SECRET_FIELDS.has(name.toLowerCase().replaceAll(/[-_]/g, ''))
-      ? REDACTED
-      : redactValue(value, depth + 1, seen);
+    redacted[escapeText(name)] = isSecretField(name) ? REDACTED : redactValue(value, depth + 1, seen);
   }
   return redacted;
 }

@@ -6,5 +6,8 @@ export interface Bench {
    * @param record a figure of the table and of `bench-results.json`
    * Throws when it could not measure.
    */
-  readonly run: (print: (line: string) => void, record: (key: string, value: number) => void) => Promise<void>;
+  readonly run: (
+    print: (line: string) => void,
+    record: (key: string, value: number) => void,
+  ) => Promise<void>;
 }

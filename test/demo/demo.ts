@@ -55,6 +55,7 @@ async function demo(): Promise<void> {
       kubernetes: { kubeconfig: login.kubeconfig, audience: 'kerbridge' },
       // In a pod it would be kerbridge's own namespace, where only operators may write.
       identity: { revocationsConfigMap: { namespace: namespace.name } },
+      delegationTokens: { storeNamespace: namespace.name },
       clusters: [
         {
           name: 'demo',

@@ -63,6 +63,7 @@ export class ContainerWorld implements AsyncDisposable {
       admin: { address: '127.0.0.1', port: adminPort },
       kubernetes: { kubeconfig: '/config/kubeconfig' },
       identity: { revocationsConfigMap: { namespace: world.namespace.name } },
+      delegationTokens: { storeNamespace: world.namespace.name },
       clusters: [
         {
           name: 'stack',

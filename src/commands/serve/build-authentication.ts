@@ -96,6 +96,9 @@ export function buildAuthentication(options: BuildAuthenticationOptions): Authen
     clock,
     onRefresh: createSigningKeysLog(logger, metrics),
   });
+  const reviewCounts = metrics.tokenReviewCacheRequests.tallyBy((result: 'hit' | 'miss' | 'shared') => ({
+    result,
+  }));
   const cache = createReviewCache({
     // Its pods are asked for within a place of the review's queue: one more call at most.
     reviewServiceAccountToken: createInvalidationCheck({ reviewServiceAccountToken, getPod: getLivePod }),
@@ -105,7 +108,7 @@ export function buildAuthentication(options: BuildAuthenticationOptions): Authen
     callTimeoutMs,
     ...REVIEW_CACHE,
     ...(options.reviewLifetimeMs === undefined ? {} : { successTtlMs: options.reviewLifetimeMs }),
-    onLookUp: (result) => metrics.tokenReviewCacheRequests.inc({ result }),
+    onLookUp: (result) => reviewCounts.inc(result),
   });
   const reflector = kubernetes.createPodReflector({
     annotationKeys: [config.identity.annotation],

@@ -46,6 +46,7 @@ export interface TokenLifeParts {
 export function buildTokenLife(options: BuildTokenLifeOptions): TokenLifeParts {
   const { config, sources, metrics, logger, clock } = options;
   const { idleMs, proofOfLifeMs, stalenessMs, sharing } = config.delegationTokens;
+  const lookUps = metrics.tokenCacheRequests.tallyBy((result: 'hit' | 'miss') => ({ result }));
   const life = new TokenLife({
     sources,
     store: measureTokenStore(createStore(options), metrics),
@@ -58,7 +59,7 @@ export function buildTokenLife(options: BuildTokenLifeOptions): TokenLifeParts {
     limits: { perNamespace: config.limits.tokensPerNamespace, inAll: config.limits.tokens },
     flightTimeoutMs: callLimits(config.limits).flightTimeoutMs,
     onLimited: (limit) => metrics.delegationTokensLimited.inc({ limit }),
-    onLookUp: (result) => metrics.tokenCacheRequests.inc({ result }),
+    onLookUp: (result) => lookUps.inc(result),
     onHandOutProof: ({ cluster }, outcome) => metrics.delegationTokenProofs.inc({ cluster, outcome }),
     onEvent: createTokenLifeLog(logger, metrics),
     ...(options.onStep === undefined ? {} : { onStep: options.onStep }),

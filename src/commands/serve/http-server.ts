@@ -71,6 +71,8 @@ export class HttpServer {
     this.#random = random;
     this.#admitted = new Slots(this.#limits.requests);
     const serverOptions = {
+      // Most requests have no body, and then Node need not make a stream that ends for each.
+      optimizeEmptyRequests: true,
       maxHeaderSize: this.#limits.headerBytes,
       headersTimeout: this.#limits.headersTimeoutMs,
       requestTimeout: this.#limits.requestTimeoutMs,
@@ -149,16 +151,19 @@ export class HttpServer {
     }
     const onConnection = open.size;
     open.add(response);
-    response.once('close', () => open.delete(response));
     if (this.#stopping) response.setHeader('Connection', 'close');
-    if (onConnection >= requestsPerConnection) {
-      this.#refuse(response, 'too-many-on-connection', overloadedProblem(this.#random));
-    } else if (this.#admitted.take()) {
-      response.once('close', () => this.#admitted.give());
-      answer(request, response);
-    } else {
-      this.#refuse(response, 'too-many-requests', overloadedProblem(this.#random));
-    }
+    const refusal =
+      onConnection >= requestsPerConnection
+        ? 'too-many-on-connection'
+        : this.#admitted.take()
+          ? undefined
+          : 'too-many-requests';
+    response.on('close', () => {
+      // Once, though it is no `once`: that would cost as much again.
+      if (open.delete(response) && refusal === undefined) this.#admitted.give();
+    });
+    if (refusal === undefined) answer(request, response);
+    else this.#refuse(response, refusal, overloadedProblem(this.#random));
   }
 
   #openOn(socket: Duplex): Set<ServerResponse> {

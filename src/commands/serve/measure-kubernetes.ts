@@ -32,9 +32,13 @@ export function measureReviews(
 
 /** The same look at the reflector, counted. */
 export function countLookUps(lookUpPod: LookUpPod, metrics: Pick<Metrics, 'podLookUps'>): LookUpPod {
+  const counts = metrics.podLookUps.tallyBy((result: 'found' | 'not-found') => ({
+    source: 'reflector',
+    result,
+  }));
   return (namespace, name) => {
     const pod = lookUpPod(namespace, name);
-    metrics.podLookUps.inc({ source: 'reflector', result: pod === undefined ? 'not-found' : 'found' });
+    counts.inc(pod === undefined ? 'not-found' : 'found');
     return pod;
   };
 }

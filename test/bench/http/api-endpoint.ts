@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ISSUER, podNumberOf, podOf, PODS, reviewOf } from './pods.ts';
-import { tellParent } from './process.ts';
+import { serveParent, tellParent } from './process.ts';
 
 const ANSWER_MS = 1;
 const [jwks = ''] = process.argv.slice(2);
@@ -38,6 +38,7 @@ async function review(request: IncomingMessage, response: ServerResponse): Promi
   answer(response, { kind: 'TokenReview', apiVersion: 'authentication.k8s.io/v1', ...asked, status });
 }
 
+serveParent();
 server.listen(0, '127.0.0.1', () => {
   const address = server.address();
   tellParent({ port: typeof address === 'object' ? address?.port : undefined });

@@ -23,7 +23,10 @@ export async function compareSides<Name extends string>(
   { rounds, order }: { readonly rounds: number; readonly order: Order },
 ): Promise<Readonly<Record<Name, readonly RoundFigures[]>>> {
   const names = Object.keys(sides) as Name[];
-  const figures = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, RoundFigures[]>;
+  const figures = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<
+    Name,
+    RoundFigures[]
+  >;
   const next = Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
   for (let round = 0; round < rounds; round += 1) {
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
@@ -56,7 +59,8 @@ export function ratioOf(
 }
 
 export function describeSide(name: string, figures: readonly RoundFigures[]): string {
-  const of = (pick: (one: RoundFigures) => number, digits = 0): string => median(figures.map(pick)).toFixed(digits);
+  const of = (pick: (one: RoundFigures) => number, digits = 0): string =>
+    median(figures.map(pick)).toFixed(digits);
   const percent = (pick: (one: RoundFigures) => number): string => of((one) => 100 * pick(one));
   return (
     `${name.padEnd(16)} ${of((one) => one.perSecond).padStart(6)} requests/s, p50 ${of((one) => one.p50Ms, 2)} ms, ` +

@@ -28,8 +28,14 @@ export const freshBench: Bench = {
       const bare = await world.startBare({ tls: TLS, review: true, ...answerOf(sample) });
       const figures = await compareSides(world, { bare, kerbridge }, { rounds: ROUNDS, order: NEW });
       for (const [name, each] of Object.entries(figures)) print(describeSide(name, each));
-      record('freshJwtRatio', ratioOf(figures.kerbridge, figures.bare, (one) => one.perSecond));
-      record('freshJwtCpuRatio', ratioOf(figures.bare, figures.kerbridge, (one) => one.cpuMicros));
+      record(
+        'freshJwtRatio',
+        ratioOf(figures.kerbridge, figures.bare, (one) => one.perSecond),
+      );
+      record(
+        'freshJwtCpuRatio',
+        ratioOf(figures.bare, figures.kerbridge, (one) => one.cpuMicros),
+      );
     } finally {
       await world.stop();
     }

@@ -5,7 +5,13 @@ import { answerOf, startHttpWorld, TLS } from './world.ts';
 
 const CONNECTIONS = 64;
 const ROUNDS = 7;
-const KEPT: Order = { tls: false, connections: CONNECTIONS, newConnections: false, warmUpMs: 300, forMs: 1_500 };
+const KEPT: Order = {
+  tls: false,
+  connections: CONNECTIONS,
+  newConnections: false,
+  warmUpMs: 300,
+  forMs: 1_500,
+};
 /** Longer than the measurement, so that the tokens stay known. `serve` asks again after 10 s. */
 const REVIEW_LIFETIME_MS = 600_000;
 
@@ -42,9 +48,18 @@ export const hotBench: Bench = {
       for (const [name, figures] of [...Object.entries(plain), ...Object.entries(tls)]) {
         print(describeSide(name, figures));
       }
-      record('hotPathRatio', ratioOf(plain.kerbridge, plain.bare, (one) => one.perSecond));
-      record('hotPathP99Ratio', ratioOf(plain.kerbridge, plain.bare, (one) => one.p99Ms));
-      record('hotPathCpuRatio', ratioOf(plain.bare, plain.kerbridge, (one) => one.cpuMicros));
+      record(
+        'hotPathRatio',
+        ratioOf(plain.kerbridge, plain.bare, (one) => one.perSecond),
+      );
+      record(
+        'hotPathP99Ratio',
+        ratioOf(plain.kerbridge, plain.bare, (one) => one.p99Ms),
+      );
+      record(
+        'hotPathCpuRatio',
+        ratioOf(plain.bare, plain.kerbridge, (one) => one.cpuMicros),
+      );
       record(
         'hotPathTlsRatio',
         ratioOf(tls['kerbridge, TLS'], tls['bare, TLS'], (one) => one.perSecond),
@@ -53,7 +68,10 @@ export const hotBench: Bench = {
         'hotPathTlsCpuRatio',
         ratioOf(tls['bare, TLS'], tls['kerbridge, TLS'], (one) => one.cpuMicros),
       );
-      record('expressRatio', ratioOf(plain.express, plain.bare, (one) => one.perSecond));
+      record(
+        'expressRatio',
+        ratioOf(plain.express, plain.bare, (one) => one.perSecond),
+      );
     } finally {
       await world.stop();
     }

@@ -103,6 +103,7 @@ const authentication = buildAuthentication({
   random: Math.random,
   ...(options.reviewLifetimeMs === undefined ? {} : { reviewLifetimeMs: options.reviewLifetimeMs }),
 });
+const tokenCounts = metrics.tokenCacheRequests.tallyBy((result: 'hit' | 'miss') => ({ result }));
 const rules = compileIdentityRules(parseIdentityRules(RULES));
 const revocations = { known: true, revocations: [] } as const;
 const api = createApi({
@@ -129,7 +130,7 @@ const api = createApi({
         tokenService: tokensMadeHere(),
       },
     ],
-    cache: new TokenCache({ clock, onLookUp: (result) => metrics.tokenCacheRequests.inc({ result }) }),
+    cache: new TokenCache({ clock, onLookUp: (result) => tokenCounts.inc(result) }),
     clock,
   }),
   encodeCredentials: encodeIssuedCredentials,

@@ -22,7 +22,7 @@ export async function startSide(file: string, args: readonly string[] = []): Pro
   return {
     port,
     cpuMs: async () => ((await ask(child, 'cpu')) as { cpuMs: number }).cpuMs,
-    stop: () => child.kill(),
+    stop: () => child.disconnect(),
   };
 }
 

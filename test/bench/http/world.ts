@@ -18,7 +18,9 @@ export const TLS = {
 /** What the measurements of the HTTP API have in common: tokens, what answers TokenReviews, what makes the load. */
 export interface HttpWorld {
   readonly startKerbridge: (options?: Partial<KerbridgeOptions>) => Promise<Side>;
-  readonly startBare: (options: Pick<BareOptions, 'tls'> & { readonly review?: boolean } & Answer) => Promise<Side>;
+  readonly startBare: (
+    options: Pick<BareOptions, 'tls'> & { readonly review?: boolean } & Answer,
+  ) => Promise<Side>;
   readonly load: (order: LoadOrder) => Promise<LoadFigures>;
   readonly stop: () => Promise<void>;
 }
@@ -74,7 +76,8 @@ export async function startHttpWorld(): Promise<HttpWorld> {
     },
     load: async (order) => {
       const figures = (await ask(generator, order)) as LoadFigures;
-      if (figures.errors > 0) throw new Error(`${figures.errors} of ${figures.sent} requests failed: ${figures.sample}`);
+      if (figures.errors > 0)
+        throw new Error(`${figures.errors} of ${figures.sent} requests failed: ${figures.sample}`);
       return figures;
     },
     stop: async () => {
@@ -104,7 +107,9 @@ export function answerOf(sample: string): Answer {
       const colon = line.indexOf(': ');
       return [line.slice(0, colon), line.slice(colon + 2)];
     });
-  const kept = headers.filter((_, index) => !BY_NODE.includes((headers[index - (index % 2)] ?? '').toLowerCase()));
+  const kept = headers.filter(
+    (_, index) => !BY_NODE.includes((headers[index - (index % 2)] ?? '').toLowerCase()),
+  );
   return { headers: kept, body: rest.join('\r\n\r\n') };
 }
 

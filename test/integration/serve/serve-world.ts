@@ -64,6 +64,7 @@ export class ServeWorld implements AsyncDisposable {
         clusters: [this.cluster()],
         // Of its own: other tests on the same servers revoke too.
         identity: { revocationsConfigMap: { namespace: this.namespace.name }, ...identity },
+        delegationTokens: { storeNamespace: this.namespace.name },
         ...change,
       },
     });
