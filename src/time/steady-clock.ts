@@ -27,6 +27,7 @@ export class SteadyClock {
     return this.#jumps;
   }
 
+  /** Whole ms. */
   now(): number {
     const wall = this.#clock.now();
     const uptime = this.#clock.uptime();
@@ -37,6 +38,6 @@ export class SteadyClock {
     this.#now += hasJumped ? byWall : byUptime;
     this.#lastWall = wall;
     this.#lastUptime = uptime;
-    return this.#now;
+    return Math.floor(this.#now);
   }
 }

@@ -59,6 +59,7 @@ describe('the npm package, as somebody would install it', () => {
       config: {
         kubernetes: { kubeconfig: world.kubeconfig, audience: 'kerbridge' },
         clusters: [world.cluster()],
+        delegationTokens: { storeNamespace: world.namespace.name },
       },
     });
     try {

@@ -9,7 +9,10 @@ import { HttpServer } from '../../../src/commands/serve/http-server.ts';
 import { openLog } from '../../../src/commands/serve/open-log.ts';
 import { parseTlsPair } from '../../../src/commands/serve/tls-certificate.ts';
 import { createGetCredentials } from '../../../src/delegation-tokens/create-credentials.ts';
-import { TokenCache } from '../../../src/delegation-tokens/token-cache.ts';
+import type { TokenSource } from '../../../src/delegation-tokens/credentials.ts';
+import { DEFAULT_SHARING } from '../../../src/delegation-tokens/sharing.ts';
+import { DEFAULT_TIMING, TokenLife } from '../../../src/delegation-tokens/token-life.ts';
+import { MemoryTokenStore } from '../../../src/stores/memory-store.ts';
 import type { TokenService } from '../../../src/delegation-tokens/token-service.ts';
 import { createApi } from '../../../src/http-api/create-api.ts';
 import { createRouter } from '../../../src/http-api/create-router.ts';
@@ -73,6 +76,8 @@ const limits = {
   kerberosStepTimeoutMs: 40_000,
   kubernetesCallTimeoutMs: 10_000,
   requestsPerNamespace: 100,
+  tokensPerNamespace: 100_000,
+  tokens: 100_000,
 };
 const authentication = buildAuthentication({
   config: {
@@ -104,6 +109,27 @@ const authentication = buildAuthentication({
   ...(options.reviewLifetimeMs === undefined ? {} : { reviewLifetimeMs: options.reviewLifetimeMs }),
 });
 const tokenCounts = metrics.tokenCacheRequests.tallyBy((result: 'hit' | 'miss') => ({ result }));
+const source: TokenSource = {
+  cluster: 'prod',
+  name: 'prod',
+  kind: KIND,
+  renewer: 'kerbridge',
+  services: SERVICES,
+  tokenService: tokensMadeHere(),
+};
+const life = new TokenLife({
+  sources: [source],
+  store: new MemoryTokenStore({ clock }),
+  holders: { lastSeen: () => undefined, listNow: () => Promise.resolve([]) },
+  clock,
+  random: Math.random,
+  replica: 'bench',
+  sharing: DEFAULT_SHARING,
+  timing: DEFAULT_TIMING,
+  limits: { perNamespace: limits.tokensPerNamespace, inAll: limits.tokens },
+  onLookUp: (result) => tokenCounts.inc(result),
+});
+await life.start();
 const rules = compileIdentityRules(parseIdentityRules(RULES));
 const revocations = { known: true, revocations: [] } as const;
 const api = createApi({
@@ -119,20 +145,7 @@ const api = createApi({
   requestsPerNamespace: limits.requestsPerNamespace,
   writeAudit: audit.write,
   tokensRoute: () => Promise.resolve({ outcome: 'not-authenticated', reason: 'no-bearer-token' }),
-  getCredentials: createGetCredentials({
-    sources: [
-      {
-        cluster: 'prod',
-        name: 'prod',
-        kind: KIND,
-        renewer: 'kerbridge',
-        services: SERVICES,
-        tokenService: tokensMadeHere(),
-      },
-    ],
-    cache: new TokenCache({ clock, onLookUp: (result) => tokenCounts.inc(result) }),
-    clock,
-  }),
+  getCredentials: createGetCredentials({ sources: [source], cache: life.cache, clock }),
   encodeCredentials: encodeIssuedCredentials,
   metrics,
   logger,
