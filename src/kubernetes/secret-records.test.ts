@@ -133,6 +133,8 @@ describe('each call', () => {
   ] as const)("%s takes the API server's %d %s for a no", async (name, code, reason) => {
     answer = send(code, status(code, reason));
     expect((await calls[name]()) ?? false).toBe(false);
+    answer = send(code, status(code, reason, { name: 'one', kind: 'Secret' }));
+    expect((await calls[name]()) ?? false).toBe(false);
     for (const other of [
       status(code, reason, { name: 'two', kind: 'secrets' }),
       status(code, reason, { name: 'one', kind: 'resourcequotas' }),

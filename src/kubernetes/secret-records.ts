@@ -144,7 +144,8 @@ export function createSecretRecords(
       return parseJson(bytes);
     }
     const reason = others[status];
-    if (reason !== undefined && isStatusAbout(bytes.toString(), { reason, kind: 'secrets', name })) {
+    const body = bytes.toString();
+    if (reason !== undefined && KINDS.some((kind) => isStatusAbout(body, { reason, kind, name }))) {
       return undefined;
     }
     throw errorOfStatus(what, status, retryAfter);
@@ -200,6 +201,9 @@ export function createSecretRecords(
       }),
   };
 }
+
+/** How the API server (1.36) names what a Status is about: the second when a precondition of a DELETE does not hold. */
+const KINDS = ['secrets', 'Secret'];
 
 const GONE_OR_CHANGED = { 404: 'NotFound', 409: 'Conflict' } as const;
 
