@@ -110,6 +110,11 @@ export class FakePodSource implements ObjectSource {
     this.watch.sendEvent('BOOKMARK', { kind: 'Pod', metadata });
   }
 
+  /** Something else was written: versions are of the whole API server. */
+  moveOn(): void {
+    this.#version += 1;
+  }
+
   /** Forgets all that was, so that neither a watch nor a page of a list can go on from there. */
   compact(): void {
     this.#version += 1;
