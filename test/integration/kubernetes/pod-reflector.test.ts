@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { CoreV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import type { PodView } from '../../../src/authentication/kubernetes-access.ts';
+import { buildPodHolders } from '../../../src/commands/serve/build-pod-holders.ts';
 import { type KubernetesApi, loadKubernetesApi } from '../../../src/kubernetes/kubernetes-api.ts';
 import type {
   PodReflector,
@@ -229,6 +231,34 @@ describe('on the real API server', () => {
     expect(events.find(({ type }) => type === 'listed')).toMatchObject({ pages: expect.any(Number) });
     const list = events.find((event) => event.type === 'listed');
     expect(list?.pages).toBeGreaterThan(1);
+  });
+
+  it('lists what there is now, of all namespaces or of one, whatever the labels', async () => {
+    const terminating = await namespace.createPod({ user: 'alice' });
+    const pods = [terminating, await namespace.createPod({ user: 'bob', phase: 'Succeeded' })];
+    await namespace.deletePod(terminating, 30);
+    const read = async (of: string | undefined): Promise<PodView[]> => {
+      const found: PodView[] = [];
+      for await (const page of api.listPods(of)) found.push(...page);
+      return found;
+    };
+    const from = systemClock.now() - 60_000;
+    const own = await read(namespace.name);
+    expect(own.map(({ uid }) => uid).toSorted()).toEqual(pods.map(({ uid }) => uid).toSorted());
+    for (const { createdAt } of own) {
+      expect(createdAt % 1_000).toBe(0);
+      expect(createdAt).toBeGreaterThan(from);
+      expect(createdAt).toBeLessThanOrEqual(systemClock.now());
+    }
+    const all = (await read(undefined)).map((pod) => `${pod.namespace}/${pod.name} ${pod.uid} ${pod.phase}`);
+    expect(all.toSorted()).toEqual(await listed());
+    const holders = buildPodHolders({ reflector, listPods: api.listPods, annotation: USER });
+    expect(holders.lastSeen()).toBeUndefined();
+    const expected = [expect.objectContaining({ uid: terminating.uid, stampedUser: 'alice' })];
+    expect(await holders.listNow(namespace.name)).toEqual(expected);
+    await sync();
+    const seenNow = [...(holders.lastSeen() ?? [])].filter((pod) => pod.namespace === namespace.name);
+    expect(seenNow).toEqual(expected);
   });
 
   it('asks again for ever when it may not list, and says which right is missing', async () => {
