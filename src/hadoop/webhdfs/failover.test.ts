@@ -310,6 +310,15 @@ describe('the error', () => {
     expect(error.message).toContain(`nn1: ${nn1}: nn1 says so; nn2: ${nn2}: nn2 says so`);
   });
 
+  it('of one that was asked, and then held back, is what it was when it was asked', async () => {
+    answers = { nn1: 'unreachable' };
+    const call = failover(['nn1']).run(ask);
+    await settle();
+    answers = { nn1: 'held-back' };
+    expect(await errorOf(call)).toMatchObject({ message: 'nn1 says so' });
+    expect(asked).toEqual(['nn1', 'nn1']);
+  });
+
   it('that is none of ours is handed on', async () => {
     const bug = new TypeError('bug');
     await expect(failover().run(() => Promise.reject(bug))).rejects.toBe(bug);

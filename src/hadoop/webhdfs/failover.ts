@@ -109,12 +109,14 @@ export class Failover<Member> {
             throw this.#interrupted(failures, index, signal.reason);
           }
           if (!(error instanceof TokenServiceError)) throw error;
-          failures.set(index, error);
+          const isHeldBack = error.cause instanceof BreakerOpenError;
+          // What it was when it was asked says more.
+          if (!isHeldBack || !failures.has(index)) failures.set(index, error);
           if (error.mayHaveActed) {
             this.#lastActive = (index + 1) % members.length;
             throw this.#nobodyAnswered(failures);
           }
-          if (error.cause instanceof BreakerOpenError) heldBack += 1;
+          if (isHeldBack) heldBack += 1;
           const next = nextStep(error);
           if (next === 'give-up') {
             if (isOfActive(error)) this.#lastActive = index;

@@ -80,17 +80,13 @@ it.each<[string, Ask, Urgency | undefined, Urgency]>([
 
 /** Lets all pauses between rounds pass. */
 async function settled(call: Promise<unknown>): Promise<unknown> {
-  let outcome: unknown;
-  let isOver = false;
-  const ended = outcomeOf(call).then((value) => {
-    outcome = value;
-    isOver = true;
-  });
-  while (!isOver) {
+  const outcomes: unknown[] = [];
+  const ended = outcomeOf(call).then((outcome) => outcomes.push(outcome));
+  while (outcomes.length === 0) {
     await Promise.race([ended, settle()]);
-    if (clock.sleeping > 0 && !isOver) await clock.advance(50);
+    if (clock.sleeping > 0 && outcomes.length === 0) await clock.advance(50);
   }
-  return outcome;
+  return outcomes[0];
 }
 
 const BAD_GATEWAY = { status: 502, statusMessage: 'Bad Gateway', headers: {}, body: '' };

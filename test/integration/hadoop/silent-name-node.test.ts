@@ -32,6 +32,7 @@ beforeAll(async () => {
 describe('a NameNode that is stopped and continued', () => {
   let hdfs: OpenTokenService;
   let control: HdfsControl;
+  let paused: AsyncDisposable | undefined;
 
   beforeAll(async () => {
     control = hdfsControl(stack.hdfs);
@@ -40,30 +41,30 @@ describe('a NameNode that is stopped and continued', () => {
   });
 
   afterAll(async () => {
+    await paused?.[Symbol.asyncDispose]();
     await hdfs.close();
   });
 
   it('costs few callers a time-out, makes few tokens for nobody, and is used again', async () => {
     const token = await hdfs.tokenService.issue(alice);
     const before = (await control.tokens()).length;
-    {
-      await using _paused = await pauseHdfs(stack, 'hdfs');
-      const outcomes = await Promise.all(many(200, () => hdfs.tokenService.issue(alice)));
-      for (const outcome of outcomes) expect(outcome).toMatchObject({ failure: 'unreachable' });
-      // 8 were in flight, and two came in the places of the first that ended.
-      const timedOut = outcomes.filter((outcome) => !isHeldBack(outcome));
-      expect(timedOut.length).toBeGreaterThanOrEqual(8);
-      expect(timedOut.length).toBeLessThanOrEqual(10);
+    paused = await pauseHdfs(stack, 'hdfs');
+    const outcomes = await Promise.all(many(200, () => hdfs.tokenService.issue(alice)));
+    for (const outcome of outcomes) expect(outcome).toMatchObject({ failure: 'unreachable' });
+    // 8 were in flight, and two came in the places of the first that ended.
+    const timedOut = outcomes.filter((outcome) => !isHeldBack(outcome));
+    expect(timedOut.length).toBeGreaterThanOrEqual(8);
+    expect(timedOut.length).toBeLessThanOrEqual(10);
 
-      // Nobody gets through to it; now and then somebody finds out.
-      const [origin] = hdfs.sessions.loads.map((load) => load.origin);
-      for (let probes = 0; probes < 2;) {
-        const outcome = await outcomeOf(hdfs.tokenService.issue(alice));
-        expect(outcome).toMatchObject({ failure: 'unreachable', endpoint: origin, mayHaveActed: false });
-        if (isHeldBack(outcome)) await waitFor(() => hdfs.sessions.loads[0]?.breaker === 'half-open');
-        else probes += 1;
-      }
+    // Nobody gets through to it; now and then somebody finds out.
+    const [origin] = hdfs.sessions.loads.map((load) => load.origin);
+    for (let probes = 0; probes < 2;) {
+      const outcome = await outcomeOf(hdfs.tokenService.issue(alice));
+      expect(outcome).toMatchObject({ failure: 'unreachable', endpoint: origin, mayHaveActed: false });
+      if (isHeldBack(outcome)) await waitFor(() => hdfs.sessions.loads[0]?.breaker === 'half-open');
+      else probes += 1;
     }
+    await paused[Symbol.asyncDispose]();
     await waitFor(async () => isRenewed(await outcomeOf(hdfs.tokenService.renew(token))));
     expect(hdfs.sessions.loads).toMatchObject([{ breaker: 'closed' }]);
     // What it read when it woke; the probes were none of it.
@@ -116,7 +117,7 @@ describe('a pair whose active NameNode falls silent', () => {
     const renewed = await Promise.all(many(60, () => hdfs.tokenService.renew(token)));
     for (const outcome of renewed) expect(outcome).toMatchObject({ expiresAt: expect.any(BigInt) });
     const asked = proxies[0]?.operations.length ?? 0;
-    expect(breakers()).toEqual(['open', 'closed']);
+    expect(breakers()).toEqual([expect.stringMatching(/open$/), 'closed']);
     // One login or renewal that worked before, and those that found out.
     const tried = proxies[0]?.operations.filter((op) => op === 'RENEWDELEGATIONTOKEN') ?? [];
     expect(tried.length).toBeGreaterThanOrEqual(3);

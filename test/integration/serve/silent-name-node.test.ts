@@ -8,6 +8,7 @@ import { askCredentials, ServeWorld } from './serve-world.ts';
 describe('serve with a NameNode that takes connections and stays silent', () => {
   let world: ServeWorld;
   let serve: ServeProcess;
+  let paused: AsyncDisposable | undefined;
 
   beforeAll(async () => {
     world = await ServeWorld.create();
@@ -16,6 +17,7 @@ describe('serve with a NameNode that takes connections and stays silent', () => 
   });
 
   afterAll(async () => {
+    await paused?.[Symbol.asyncDispose]();
     await world[Symbol.asyncDispose]();
   });
 
@@ -47,23 +49,22 @@ describe('serve with a NameNode that takes connections and stays silent', () => 
     expect((await askCredentials(serve, first)).status).toBe(200);
     expect(await breaker()).toBe('0');
     const last = others.pop() ?? '';
-    {
-      await using _paused = await pauseHdfs(world.stack, 'hdfs');
-      const waited = await Promise.all(others.map((token) => askCredentials(serve, token)));
-      for (const answer of waited) expect(answer.status).toBe(503);
-      expect(await breaker()).toMatch(/[12]/);
+    paused = await pauseHdfs(world.stack, 'hdfs');
+    const waited = await Promise.all(others.map((token) => askCredentials(serve, token)));
+    for (const answer of waited) expect(answer.status).toBe(503);
+    expect(await breaker()).toMatch(/[12]/);
 
-      const answer = await untilNotSent(last);
-      await expectCouldNotCheck(serve, answer, 'hadoop-unavailable', {
-        dependency: 'hadoop',
-        reason: 'unreachable',
-        endpoint: expect.stringContaining('localhost'),
-        user: 'alice',
-      });
-      expect(await breaker()).toBe('2');
-      // Who has a token already gets it.
-      expect((await askCredentials(serve, first)).status).toBe(200);
-    }
+    const answer = await untilNotSent(last);
+    await expectCouldNotCheck(serve, answer, 'hadoop-unavailable', {
+      dependency: 'hadoop',
+      reason: 'unreachable',
+      endpoint: expect.stringContaining('localhost'),
+      user: 'alice',
+    });
+    expect(await breaker()).toBe('2');
+    // Who has a token already gets it.
+    expect((await askCredentials(serve, first)).status).toBe(200);
+    await paused[Symbol.asyncDispose]();
     await waitFor(async () => (await askCredentials(serve, last)).status === 200);
     expect(await breaker()).toBe('0');
   });
