@@ -98,6 +98,11 @@ class AuthenticationSteps {
   readonly #options: PodAuthenticatorOptions;
   /** What a yes in memory says about its token is the same each time. */
   readonly #claimsRead = new WeakMap<Recalled, BoundPodClaimResult>();
+  /** The last yes to a claim in memory and a pod in memory, so that it is the same object as long as both are. */
+  readonly #lastYes = new WeakMap<
+    BoundPodClaim,
+    { readonly pod: PodView; readonly yes: AuthenticationResult }
+  >();
 
   constructor(options: PodAuthenticatorOptions) {
     this.#options = options;
@@ -170,7 +175,11 @@ class AuthenticationSteps {
     // The reflector may allow; it may be behind, so a no comes from the API server itself.
     const known = this.#options.lookUpPod(claim.namespace, claim.podName);
     const verdict = known === undefined ? undefined : this.#judgePod(call, claim, known);
-    return verdict?.outcome === 'authenticated' ? verdict : this.#judgeLive(call, claim);
+    if (known === undefined || verdict?.outcome !== 'authenticated') return this.#judgeLive(call, claim);
+    const last = this.#lastYes.get(claim);
+    if (last?.pod === known) return last.yes;
+    this.#lastYes.set(claim, { pod: known, yes: verdict });
+    return verdict;
   }
 
   async #judgeLive(call: Call, claim: BoundPodClaim): Promise<AuthenticationResult> {

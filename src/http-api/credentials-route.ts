@@ -13,7 +13,6 @@ import {
   noteCredentials,
   noteFault,
   type NotedOptions,
-  type Refused,
   refuse,
   refuseIfNoLonger,
   type Step,
@@ -210,13 +209,20 @@ function handOut(
   );
 }
 
-const codeOf = (status: 200 | 304): string => (status === 304 ? 'not-modified' : 'ok');
-
-/** Audits, then answers. Never rejects. */
+/** Records the decision before anybody hears of it, then answers. Never rejects. */
 async function finish(decided: Answer, exchange: Exchange, options: RouteOptions): Promise<void> {
   const { response, record, place, places } = exchange;
+  let answer = decided;
   try {
-    const answer = await auditAnswer(decided, record, options);
+    const unrecorded = await auditDecision(record, madeOf(answer), options);
+    // check: audit-written
+    if (unrecorded !== undefined) answer = { problem: unrecorded };
+    // The audit may have taken its time too. A second line says how it ended.
+    const refused =
+      'problem' in answer ? undefined : refuseIfNoLonger(answer.pod, answer.doAs, record, options);
+    // check: identified-after-audit
+    if (refused !== undefined)
+      answer = { problem: (await auditDecision(record, refused.problem, options)) ?? refused.problem };
     if (record.isAbandoned) record.report('aborted');
     else if ('problem' in answer) sendProblemOf(response, record, answer.problem);
     else sendCredentials(exchange, answer, options);
@@ -230,17 +236,8 @@ async function finish(decided: Answer, exchange: Exchange, options: RouteOptions
   }
 }
 
-/** Records the decision before anybody hears of it. @returns the answer, which may be another one after that */
-async function auditAnswer(answer: Answer, record: RequestRecord, options: RouteOptions): Promise<Answer> {
-  const made = 'problem' in answer ? answer.problem : { status: answer.status, code: codeOf(answer.status) };
-  const unrecorded = await auditDecision(record, made, options);
-  // check: audit-written
-  if (unrecorded !== undefined) return { problem: unrecorded };
-  if ('problem' in answer) return answer;
-  // The audit may have taken its time too. A second line says how it ended.
-  const refused: Refused | undefined = refuseIfNoLonger(answer.pod, answer.doAs, record, options);
-  // check: identified-after-audit
-  if (refused !== undefined)
-    return { problem: (await auditDecision(record, refused.problem, options)) ?? refused.problem };
-  return answer;
-}
+const madeOf = (answer: Answer): Pick<Problem, 'status' | 'code'> =>
+  'problem' in answer ? answer.problem : answer.status === 304 ? NOT_MODIFIED : OK;
+
+const OK = { status: 200, code: 'ok' };
+const NOT_MODIFIED = { status: 304, code: 'not-modified' };

@@ -6,6 +6,7 @@ import type {
 import type { CredentialsResult, GetCredentials } from '../delegation-tokens/credentials.ts';
 import type { IdentifyUser, IdentityResult } from '../identity/identity-result.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { rememberJson } from '../observability/plain-json.ts';
 import type { IssuedCredentials } from './credentials-document.ts';
 import { failureFields } from './failure-fields.ts';
 import {
@@ -22,7 +23,7 @@ import {
 } from './outcome-to-status.ts';
 import type { PreparedCredentials, PreparedResult } from './prepared-credentials.ts';
 import type { Problem } from './problem.ts';
-import type { RequestRecord } from './request-record.ts';
+import type { RecordedPod, RequestRecord } from './request-record.ts';
 
 /** What each step of `GET /v1/credentials` asks. */
 export interface StepOptions {
@@ -91,11 +92,22 @@ export function noteAuthentication(
       return refuse(record, 'limited', result.limit, limitedProblem(random));
     case 'authenticated': {
       authenticated.inc(outcome);
-      const { namespace, name, uid, serviceAccount } = result.pod;
-      record.pod = { namespace, name, uid, serviceAccount };
+      record.pod = recordedPodOf(result.pod);
       return { ok: true, value: result.pod };
     }
   }
+}
+
+const recordedPods = new WeakMap<AuthenticatedPod, RecordedPod>();
+
+/** The same object for the same pod. */
+function recordedPodOf(pod: AuthenticatedPod): RecordedPod {
+  const known = recordedPods.get(pod);
+  if (known !== undefined) return known;
+  const { namespace, name, uid, serviceAccount } = pod;
+  const made = rememberJson({ namespace, name, uid, serviceAccount });
+  recordedPods.set(pod, made);
+  return made;
 }
 
 export function identify(

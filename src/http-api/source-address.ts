@@ -31,13 +31,14 @@ export interface SourceAddressOptions {
 export function createSourceAddress({ trustedProxies }: SourceAddressOptions): SourceAddress {
   const isTrusted = createAddressMatch(trustedProxies);
 
-  return ({ socket, headersDistinct }) => {
-    const peer = normaliseIpAddress(socket.remoteAddress ?? '');
+  return (request) => {
+    const peer = normaliseIpAddress(request.socket.remoteAddress ?? '');
     // check: source-address-peer-unknown
     if (peer === undefined) return undefined;
     // check: source-address-peer-untrusted
     if (!isTrusted(peer)) return peer;
-    const hops = (headersDistinct['x-forwarded-for'] ?? []).flatMap((line) => line.split(','));
+    // Node makes it when it is asked for, which is work.
+    const hops = (request.headersDistinct['x-forwarded-for'] ?? []).flatMap((line) => line.split(','));
     // check: forwarded-for-too-long
     if (hops.length > MAX_HOPS) return undefined;
     let caller = peer;

@@ -97,21 +97,32 @@ const TEXT_LIMITS = [512, 128, 32] as const;
 
 /** The line, its end included: printable ASCII, at most {@link MAX_LINE_BYTES}; nothing in it looks like a secret. */
 export function formatAuditLine(record: AuditRecord): string {
-  return formatPlainLine(record) ?? formatAnyLine(record);
+  return formatAuditEntry(record, record.time, record.replica);
 }
 
-const FIELD_NAMES = Object.keys(AUDIT_FIELDS) as (keyof AuditRecord)[];
+/** The same, of an entry. */
+export function formatAuditEntry(entry: AuditEntry, time: string, replica: string): string {
+  return formatPlainEntry(entry, time, replica) ?? formatAnyLine({ ...entry, audit: 1, time, replica });
+}
+
+const OWN_FIELDS: readonly string[] = ['audit', 'time', 'replica'];
+const ENTRY_FIELDS = Object.keys(AUDIT_FIELDS).filter(
+  (name): name is keyof AuditEntry => !OWN_FIELDS.includes(name),
+);
 
 /** Most lines: nothing in them is redacted, escaped or too long. */
-function formatPlainLine(record: AuditRecord): string | undefined {
-  let line = '{';
-  for (const name of FIELD_NAMES) {
-    const value = record[name];
+function formatPlainEntry(entry: AuditEntry, time: string, replica: string): string | undefined {
+  const replicaJson = toPlainJson(replica);
+  const timeJson = toPlainJson(time);
+  if (replicaJson === undefined || timeJson === undefined) return undefined;
+  let line = `{"audit":1,"time":${timeJson},"replica":${replicaJson}`;
+  for (const name of ENTRY_FIELDS) {
+    const value = entry[name];
     if (value === undefined) continue;
     const start = memberStart(name);
     const json = toPlainJson(value, 1);
     if (start === undefined || json === undefined) return undefined;
-    line += line.length === 1 ? start + json : `,${start}${json}`;
+    line += `,${start}${json}`;
   }
   return line.length + 2 <= MAX_LINE_BYTES ? `${line}}\n` : undefined;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../time/clock.ts';
 import { InstantFormatter } from '../time/format-instant.ts';
 import type { AuditDestination } from './audit-destination.ts';
-import { type AuditEntry, formatAuditLine } from './audit-record.ts';
+import { type AuditEntry, formatAuditEntry } from './audit-record.ts';
 import { errorCode } from './error-code.ts';
 import type { Metrics } from './metrics.ts';
 import type { Tallies } from './tally.ts';
@@ -107,7 +107,7 @@ class QueuedAuditStream implements AuditStream {
 
   readonly write: WriteAudit = (entry) => {
     const time = this.#instants.format(this.#clock.now());
-    return this.#enqueue(formatAuditLine({ ...entry, audit: 1, time, replica: this.#replica }));
+    return this.#enqueue(formatAuditEntry(entry, time, this.#replica));
   };
 
   readonly probe = (): Promise<void> => this.write({ decision: 'self-test' });

@@ -3,7 +3,10 @@ import { isSecretField, isUnchangedText } from './redact.ts';
 const MAX_DEPTH = 3;
 const MAX_ITEMS = 32;
 const MAX_TEXT = 256;
-const MAX_NAMES = 1_000;
+/** Texts and names that are remembered; past this many they are forgotten. */
+const MAX_REMEMBERED = 1_000;
+/** Of a text that is worth it: shorter than a time or a UUID, which are new each time. */
+const MAX_REMEMBERED_LENGTH = 23;
 
 /**
  * The JSON of most log fields and audit lines in one go: of values in which redaction would change nothing and JSON would
@@ -12,34 +15,63 @@ const MAX_NAMES = 1_000;
 export function toPlainJson(value: unknown, depth = 0): string | undefined {
   switch (typeof value) {
     case 'string':
-      return value.length <= MAX_TEXT && isUnchangedText(value) ? `"${value}"` : undefined;
+      return jsonOfText(value);
     case 'number':
       return Number.isFinite(value) ? String(value) : undefined;
     case 'boolean':
       return String(value);
     case 'object':
-      if (value === null || depth >= MAX_DEPTH) return undefined;
-      if (Array.isArray(value)) return itemsOf(value, depth);
-      return Object.getPrototypeOf(value) === Object.prototype ? membersOf(value, depth) : undefined;
+      return value === null || depth >= MAX_DEPTH ? undefined : jsonOfObject(value, depth);
     default:
       return undefined;
   }
 }
+
+/**
+ * An object or a list of which there will be more lines, and which nobody changes any more: its JSON is made once.
+ * @returns the same object
+ */
+export function rememberJson<T extends object>(value: T): T {
+  remembered.set(value, toPlainJson(value, 1));
+  return value;
+}
+
+const remembered = new WeakMap<object, string | undefined>();
 
 /** The name of a member and the colon, or undefined if it is one that is redacted. */
 export function memberStart(name: string): string | undefined {
   const known = starts.get(name);
   if (known !== undefined) return known;
   if (isSecretField(name) || !isUnchangedText(name)) return undefined;
-  const start = `"${name}":`;
-  // Names are our own and few; this is for what we did not think of.
-  if (starts.size < MAX_NAMES) starts.set(name, start);
-  return start;
+  return remember(starts, name, `"${name}":`);
 }
 
 const starts = new Map<string, string>();
+const texts = new Map<string, string>();
 
-function itemsOf(items: readonly unknown[], depth: number): string | undefined {
+function jsonOfText(text: string): string | undefined {
+  const isShort = text.length <= MAX_REMEMBERED_LENGTH;
+  const known = isShort ? texts.get(text) : undefined;
+  if (known !== undefined) return known;
+  if (text.length > MAX_TEXT || !isUnchangedText(text)) return undefined;
+  const json = `"${text}"`;
+  return isShort ? remember(texts, text, json) : json;
+}
+
+function remember(known: Map<string, string>, key: string, value: string): string {
+  if (known.size >= MAX_REMEMBERED) known.clear();
+  known.set(key, value);
+  return value;
+}
+
+function jsonOfObject(value: object, depth: number): string | undefined {
+  const known = remembered.get(value);
+  if (known !== undefined) return known;
+  if (Array.isArray(value)) return jsonOfItems(value, depth);
+  return Object.getPrototypeOf(value) === Object.prototype ? jsonOfMembers(value, depth) : undefined;
+}
+
+function jsonOfItems(items: readonly unknown[], depth: number): string | undefined {
   if (items.length > MAX_ITEMS) return undefined;
   let json = '[';
   for (const item of items) {
@@ -50,9 +82,10 @@ function itemsOf(items: readonly unknown[], depth: number): string | undefined {
   return `${json}]`;
 }
 
-function membersOf(members: object, depth: number): string | undefined {
+function jsonOfMembers(members: object, depth: number): string | undefined {
   let json = '{';
-  for (const [name, member] of Object.entries(members) as [string, unknown][]) {
+  for (const name of Object.keys(members)) {
+    const member = (members as Record<string, unknown>)[name];
     if (member === undefined) continue;
     const start = memberStart(name);
     const text = toPlainJson(member, depth + 1);
