@@ -7,7 +7,7 @@ import {
   type PodAuthenticatorOptions,
   type RecallReview,
 } from './authenticate-pod.ts';
-import { KubernetesQueueError, type PodView } from './kubernetes-access.ts';
+import { KubernetesQueueError, type PodView, type ServiceAccountTokenReview } from './kubernetes-access.ts';
 import type { TokenClaims, TokenFilterResult, UnprovenReason } from './token-claims.ts';
 
 const AUDIENCE = 'kerbridge';
@@ -207,6 +207,78 @@ describe('createPodAuthenticator', () => {
     set.reflect(set.pod);
     expect((await ask()).outcome).toBe('authenticated');
     expect(set.api.calls).toEqual([]);
+  });
+
+  describe('of a caller known from memory', () => {
+    async function known(
+      change: Partial<ServiceAccountTokenReview> = {},
+      options: Partial<PodAuthenticatorOptions> = {},
+    ) {
+      let recalled: ReturnType<RecallReview>;
+      const set = setUp({ recallReview: () => recalled, ...options });
+      const claims = set.api.claimsOf(set.serviceAccountToken);
+      if (claims === undefined) throw new Error('no claims');
+      const review = await set.api.reviewServiceAccountToken(set.serviceAccountToken, [AUDIENCE]);
+      recalled = { claims, review: { ...review, ...change } as ServiceAccountTokenReview };
+      set.reflect(set.pod);
+      set.api.calls.splice(0);
+      return { ...set, ask: () => set.authenticate(from(set.serviceAccountToken)) };
+    }
+
+    it('knows at once that it is the pod in memory, and says so by the same object while that is the same', async () => {
+      const { ask, pod, reflect, api } = await known();
+      const yes = ask();
+      expect(yes).toMatchObject({ outcome: 'authenticated', pod: { uid: pod.uid } });
+      expect(ask()).toBe(yes);
+      reflect({ ...pod, annotations: { 'iddecorator.username': 'bob' } });
+      expect(ask()).toMatchObject({ pod: { annotations: { 'iddecorator.username': 'bob' } } });
+      expect(api.calls).toEqual([]);
+    });
+
+    it.each<[string, string, Partial<PodView>]>([
+      ['pod-uid-differs', 'pod-uid', { uid: 'another' }],
+      ['pod-service-account-differs', 'pod-service-account', { serviceAccount: 'other' }],
+      ['pod-finished', 'pod-finished', { phase: 'Succeeded' }],
+      ['pod-deleted', 'pod-deleted', { deletionTimestamp: 0 }],
+      ['source-address-differs', 'source-address', { podIps: ['10.9.9.9'] }],
+    ])(
+      'asks for the live pod where the one in memory would be refused, and refuses that: %s [%s]',
+      async (reason, _check, change) => {
+        const { ask, api, pod, reflect } = await known();
+        expect(ask()).toMatchObject({ outcome: 'authenticated' });
+        const now = { ...pod, ...change };
+        reflect(now);
+        api.createPod(now);
+        expect(await ask()).toEqual(refused(reason));
+        expect(api.calls).toEqual(['get pod team-a/job-1']);
+      },
+    );
+
+    it.each<[string, string, object]>([
+      ['audience-not-returned', 'review-audience', { audiences: [] }],
+      ['not-a-service-account', 'review-service-account', { username: 'alice' }],
+      ['review-differs-from-token', 'review-same-account-uid', { uid: 'another' }],
+    ])(
+      'refuses at once, each time, what the review does not say: %s [%s]',
+      async (reason, _check, change) => {
+        const { ask } = await known(change);
+        expect(ask()).toEqual(refused(reason));
+        expect(ask()).toEqual(refused(reason));
+      },
+    );
+
+    it('gives what it throws as could not check, as ever', async () => {
+      const cause = new Error('oops');
+      const { ask } = await known(
+        {},
+        {
+          lookUpPod: () => {
+            throw cause;
+          },
+        },
+      );
+      expect(await ask()).toEqual({ outcome: 'could-not-check', dependency: 'kubernetes-api', cause });
+    });
   });
 
   it("gives the API server's no [review-authenticated]", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { toPlainJson } from './plain-json.ts';
 import { redactFields } from './redact.ts';
 import { Secret } from './secret.ts';

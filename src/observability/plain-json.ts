@@ -13,18 +13,11 @@ const MAX_REMEMBERED_LENGTH = 23;
  * escape nothing. Undefined where that takes a closer look; members that are undefined are left out, as JSON does it.
  */
 export function toPlainJson(value: unknown, depth = 0): string | undefined {
-  switch (typeof value) {
-    case 'string':
-      return jsonOfText(value);
-    case 'number':
-      return Number.isFinite(value) ? String(value) : undefined;
-    case 'boolean':
-      return String(value);
-    case 'object':
-      return value === null || depth >= MAX_DEPTH ? undefined : jsonOfObject(value, depth);
-    default:
-      return undefined;
-  }
+  if (typeof value === 'string') return jsonOfText(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined;
+  if (typeof value === 'boolean') return String(value);
+  if (typeof value !== 'object' || value === null || depth >= MAX_DEPTH) return undefined;
+  return jsonOfObject(value, depth);
 }
 
 /**
@@ -85,7 +78,7 @@ function jsonOfItems(items: readonly unknown[], depth: number): string | undefin
 function jsonOfMembers(members: object, depth: number): string | undefined {
   let json = '{';
   for (const name of Object.keys(members)) {
-    const member = (members as Record<string, unknown>)[name];
+    const member: unknown = Reflect.get(members, name);
     if (member === undefined) continue;
     const start = memberStart(name);
     const text = toPlainJson(member, depth + 1);

@@ -5,17 +5,19 @@ import { Counter } from 'prom-client';
  * labels. What it counted is in the metric when that is read.
  */
 export class TallyCounter<Label extends string> extends Counter<Label> {
-  readonly #tallies: Tallies<string, Label>[] = [];
+  readonly #flushes: (() => void)[] = [];
 
   /** Keys are few, and kept for as long as the counter. A series appears with the first that is counted. */
   tallyBy<Key extends string>(labelsOf: (key: Key) => Record<Label, string>): Tallies<Key, Label> {
     const tallies = new Tallies<Key, Label>(labelsOf);
-    this.#tallies.push(tallies as unknown as Tallies<string, Label>);
+    this.#flushes.push(() => {
+      tallies.flush((labels, counted) => this.inc(labels, counted));
+    });
     return tallies;
   }
 
   override async get(): ReturnType<Counter<Label>['get']> {
-    for (const tallies of this.#tallies) tallies.flush((labels, counted) => this.inc(labels, counted));
+    for (const flush of this.#flushes) flush();
     return await super.get();
   }
 }

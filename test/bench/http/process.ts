@@ -27,9 +27,7 @@ export async function startSide(file: string, args: readonly string[] = []): Pro
 }
 
 export function start(file: string, args: readonly string[] = []): ChildProcess {
-  const flags = process.env['BENCH_PROFILE'] === file ? ['--cpu-prof', '--cpu-prof-dir=/tmp/hp-prof'] : [];
   return fork(join(import.meta.dirname, file), args, {
-    execArgv: flags,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
 }
