@@ -1,7 +1,7 @@
 import { Backoff } from '../concurrency/backoff.ts';
 import type { Clock } from '../time/clock.ts';
 import type { RecordId, TokenRecord } from './token-record.ts';
-import { type StoredRecord, type TokenStore, TokenStoreError } from './token-store.ts';
+import { type StoreCallOptions, type StoredRecord, type TokenStore, TokenStoreError } from './token-store.ts';
 
 export interface RecordBookOptions {
   readonly store: TokenStore;
@@ -46,7 +46,7 @@ export class RecordBook {
 
   /** Reads it from the store itself. Rejects with TokenStoreError, or with the signal's reason. */
   async refresh(id: RecordId, options: { readonly signal: AbortSignal }): Promise<void> {
-    this.#learn(id, await this.#options.store.read(id, options));
+    await this.#read(id, options);
   }
 
   /**
@@ -82,7 +82,7 @@ export class RecordBook {
       let failure: unknown;
       try {
         signal.throwIfAborted();
-        if (mustRead) this.#learn(id, await store.read(id, { signal }));
+        if (mustRead) await this.#read(id, { signal });
         mustRead = true;
         const known = this.#known.get(key);
         const record = known?.record ?? { ...id, tokens: [], claims: [] };
@@ -90,7 +90,7 @@ export class RecordBook {
         if (changed === undefined) return record;
         const result = await store.write(changed, known?.version, { signal });
         if (result.outcome === 'written') {
-          this.#learn(id, result.stored);
+          this.#learnWritten(id, result.stored, known);
           return result.stored?.record ?? { ...id, tokens: [], claims: [] };
         }
         continue;
@@ -121,23 +121,48 @@ export class RecordBook {
   #hear(id: RecordId, stored: StoredRecord | undefined): void {
     const known = this.#known.get(keyOf(id));
     if (stored === undefined) {
-      if (known !== undefined) void this.#confirmGone(id, known);
-    } else if (known === undefined || !isOlder(stored.version, known.version)) this.#learn(id, stored);
+      if (known !== undefined) void this.#confirmGone(id);
+    } else if (known === undefined) this.#learn(id, stored);
+    else this.#learnNewer(id, stored, known);
   }
 
   /** It may have been made anew since it was removed. Until that is known, what is known counts. */
-  async #confirmGone(id: RecordId, known: StoredRecord): Promise<void> {
+  async #confirmGone(id: RecordId): Promise<void> {
     try {
-      const now = await this.#options.store.read(id);
-      if (this.#known.get(keyOf(id)) === known) this.#learn(id, now);
+      await this.#read(id);
     } catch {
       // The next change of this record finds out.
     }
   }
 
+  /** The answer may come after newer news: to go back to it would hand out again what is about to be cancelled. */
+  async #read(id: RecordId, options: StoreCallOptions = {}): Promise<void> {
+    const key = keyOf(id);
+    for (;;) {
+      const before = this.#known.get(key);
+      const stored = await this.#options.store.read(id, options);
+      const known = this.#known.get(key);
+      if (known === before) return this.#learn(id, stored);
+      if (known !== undefined && stored !== undefined) return this.#learnNewer(id, stored, known);
+      if (known === stored) return;
+      // One of them says that it is gone. Which is the later one, only another answer can tell.
+    }
+  }
+
+  /** What was there `before` was replaced by it, so what was told meanwhile came after it, or is the same. */
+  #learnWritten(id: RecordId, stored: StoredRecord | undefined, before: StoredRecord | undefined): void {
+    const known = this.#known.get(keyOf(id));
+    if (known === before) this.#learn(id, stored);
+    else if (known !== undefined && stored !== undefined) this.#learnNewer(id, stored, known);
+  }
+
+  #learnNewer(id: RecordId, stored: StoredRecord, known: StoredRecord): void {
+    if (!isOlder(stored.version, known.version)) this.#learn(id, stored);
+  }
+
   #learn(id: RecordId, stored: StoredRecord | undefined): void {
     const key = keyOf(id);
-    if (stored?.version === this.#known.get(key)?.version && stored !== undefined) return;
+    if (stored?.version === this.#known.get(key)?.version) return;
     if (stored === undefined) this.#known.delete(key);
     else this.#known.set(key, stored);
     this.#options.onRecord(id, stored?.record);
