@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { settle } from '../../test/fakes/fake-clock.ts';
+import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
 import { INTERVAL_MS, LIFE_MS, LifeWorld } from '../../test/fakes/token-life-world.ts';
 import { CLOCK_SLACK_MS } from './holder-index.ts';
 import type { HolderPod } from './holders.ts';
@@ -212,6 +212,40 @@ describe('scopes', () => {
   });
 });
 
+describe('a tombstone, where everybody looks often,', () => {
+  const options = { timing: { ...DEFAULT_TIMING, idleMs: 60_000 } };
+
+  beforeEach(async () => {
+    world = await new LifeWorld({ options }).start();
+    await world.get();
+    while (states()[0] === 'current') await world.clock.advance(1_000);
+  });
+
+  it.each([0, 600_000, -600_000])(
+    'reaches everybody before anything is cancelled, also if the clock is set by %d ms',
+    async (byMs) => {
+      world.clock.set(world.clock.now() + byMs);
+      await world.clock.advance(stalenessMs);
+      expect(world.count('cancel')).toBe(0);
+      await world.clock.advance(stalenessMs);
+      expect(world.count('cancel')).toBe(1);
+    },
+  );
+
+  it.each([600_000, -600_000])(
+    'of another replica, whose clock is off by %d ms, reaches everybody first too',
+    async (byMs) => {
+      const { tokenService, backing } = world;
+      const clock = new FakeClock(world.clock.now() + byMs);
+      const other = await new LifeWorld({ clock, tokenService, backing, options }).start();
+      await clock.advance(stalenessMs);
+      expect(other.count('cancel')).toBe(0);
+      await clock.advance(stalenessMs);
+      expect(other.count('cancel')).toBe(1);
+    },
+  );
+});
+
 describe('a process that dies', () => {
   const successor = async (): Promise<LifeWorld> => {
     const { clock, tokenService, backing } = world;
@@ -229,7 +263,7 @@ describe('a process that dies', () => {
     await idle();
     expect(states()).toEqual(['tombstoned']);
     await successor();
-    await world.clock.advance(LOOK_MS);
+    await world.clock.advance(2 * LOOK_MS);
     expect(world.tokenService.liveTokens).toEqual([]);
     expect(world.backing.records.size).toBe(0);
   });
@@ -240,7 +274,7 @@ describe('a process that dies', () => {
     await idle();
     world.pod({ uid: 'uid-2', createdAt: world.clock.now() - idleMs });
     await successor();
-    await world.clock.advance(LOOK_MS);
+    await world.clock.advance(2 * LOOK_MS);
     expect(states()).toEqual(['retired']);
     expect(world.count('cancel')).toBe(0);
     expect(world.eventsOf('kept')).toHaveLength(1);

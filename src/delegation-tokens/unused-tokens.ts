@@ -53,6 +53,8 @@ const AT_ONCE = 8;
  */
 export class UnusedTokens {
   readonly #options: UnusedTokensOptions;
+  /** Tombstones, and when each was first seen, in ms by the clock that nobody sets. */
+  readonly #seen = new WeakMap<LiveToken, { readonly tombstonedAt: number; readonly at: number }>();
 
   constructor(options: UnusedTokensOptions) {
     this.#options = options;
@@ -95,6 +97,7 @@ export class UnusedTokens {
         retiredAt: recorded.retiredAt ?? now(),
         tombstonedAt: now(),
       }));
+      if (live.recorded.tombstonedAt !== undefined) this.#msSinceSeen(live, live.recorded.tombstonedAt);
       onStep?.('tombstoned');
       onEvent?.({ type: 'tombstoned', live });
     } catch (error) {
@@ -110,10 +113,9 @@ export class UnusedTokens {
     const { tokens, now, stalenessMs, holders, breathe, onEvent } = this.#options;
     const ripe: LiveToken[] = [];
     for (const live of tokens.values()) {
-      const { tombstonedAt } = live.recorded;
-      if (tombstonedAt === undefined || now() - live.unansweredAt < pauseMs(live.failures)) continue;
-      // Also for a clock that was set back since the tombstone was written.
-      if (Math.abs(now() - tombstonedAt) > stalenessMs) ripe.push(live);
+      if (live.recorded.tombstonedAt === undefined) continue;
+      const hasReachedAll = this.#msSinceSeen(live, live.recorded.tombstonedAt) > stalenessMs;
+      if (hasReachedAll && now() - live.unansweredAt >= pauseMs(live.failures)) ripe.push(live);
     }
     // One list for all of a namespace; for what all namespaces share, one of everything.
     const byNamespace = Map.groupBy(ripe, (live) => live.slot.id.namespace);
@@ -127,6 +129,18 @@ export class UnusedTokens {
         onEvent?.({ type: 'holders-unknown', error });
       }
     }
+  }
+
+  /**
+   * Since the tombstone was seen here, so after it was written. Not since the time in it: the clock may have been set since,
+   * it may be another replica's, and a write may be long on its way.
+   */
+  #msSinceSeen(live: LiveToken, tombstonedAt: number): number {
+    const uptime = this.#options.clock.uptime();
+    const seen = this.#seen.get(live);
+    if (seen?.tombstonedAt === tombstonedAt) return uptime - seen.at;
+    this.#seen.set(live, { tombstonedAt, at: uptime });
+    return 0;
   }
 
   async #keep(live: LiveToken): Promise<void> {
