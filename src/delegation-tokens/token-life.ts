@@ -150,6 +150,7 @@ export class TokenLife {
       stalenessMs: timing.stalenessMs,
       timeoutMs: WRITE_TIMEOUT_MS,
       onSettled: (live) => this.#renewers.get(live.slot.source)?.remove(live),
+      onKept: (live) => this.#renewers.get(live.slot.source)?.schedule(live, this.now()),
       breathe: options.breathe ?? breathe,
       ...(onEvent === undefined ? {} : { onEvent }),
       ...(onStep === undefined ? {} : { onStep }),

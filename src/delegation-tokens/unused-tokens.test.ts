@@ -4,6 +4,7 @@ import { INTERVAL_MS, LIFE_MS, LifeWorld } from '../../test/fakes/token-life-wor
 import { CLOCK_SLACK_MS } from './holder-index.ts';
 import type { HolderPod } from './holders.ts';
 import { stateOf } from './live-token.ts';
+import type { Sharing } from './sharing.ts';
 import { DEFAULT_TIMING } from './token-life.ts';
 import { TokenServiceError } from './token-service.ts';
 
@@ -128,6 +129,17 @@ describe('a token whose last pod ends', () => {
     expect(world.backing.records.size).toBe(0);
   });
 
+  it('is renewed again when somebody turns out to hold it after a cancellation that failed', async () => {
+    world.pods.delete(pod);
+    world.tokenService.failNext('cancel', down());
+    while (world.count('cancel') === 0) await world.clock.advance(1_000);
+    world.pods.add(pod);
+    await world.clock.advance(LOOK_MS);
+    expect(states()).toEqual(['retired']);
+    await world.clock.advance(2 * INTERVAL_MS);
+    expect(world.tokenService.liveTokens).toEqual([1]);
+  });
+
   it('is not cancelled before the tombstone is written', async () => {
     world.pods.delete(pod);
     await world.clock.advance(idleMs - LOOK_MS);
@@ -247,11 +259,11 @@ describe('a tombstone, where everybody looks often,', () => {
 });
 
 describe('a process that dies', () => {
-  const successor = async (): Promise<LifeWorld> => {
+  const successor = async (sharing: Partial<Sharing> = {}): Promise<LifeWorld> => {
     const { clock, tokenService, backing } = world;
     await world.life.stop();
     backing.listeners.clear();
-    const next = new LifeWorld({ clock, tokenService, backing });
+    const next = new LifeWorld({ clock, tokenService, backing, sharing });
     for (const each of world.pods) next.pods.add(each);
     world = await next.start();
     return world;
@@ -280,6 +292,18 @@ describe('a process that dies', () => {
     expect(world.eventsOf('kept')).toHaveLength(1);
     await world.clock.advance(INTERVAL_MS);
     expect(world.tokenService.liveTokens).toEqual([1]);
+  });
+
+  it('after the tombstone is followed by one that keeps the token where that is the rule by now', async () => {
+    world.pods.delete(pod);
+    world.podsFail = true;
+    await idle();
+    await successor({ cancelPolicyOf: () => 'never' });
+    await world.clock.advance(2 * LOOK_MS);
+    expect(states()).toEqual(['retired']);
+    await world.clock.advance(INTERVAL_MS);
+    expect(world.tokenService.liveTokens).toEqual([1]);
+    expect(world.listed).toBe(0);
   });
 
   it('after the cancellation is followed by one that takes it for done', async () => {

@@ -37,6 +37,8 @@ export interface UnusedTokensOptions {
   readonly timeoutMs: number;
   /** Nobody holds it: it need not be renewed any more. */
   readonly onSettled: (live: LiveToken) => void;
+  /** It is to be renewed again, at once: nobody knows since when it was not. */
+  readonly onKept: (live: LiveToken) => void;
   readonly onEvent?: (event: CancelEvent) => void;
   readonly onStep?: (step: CancelStep) => void;
   readonly breathe: () => Promise<void>;
@@ -110,13 +112,18 @@ export class UnusedTokens {
   }
 
   async #judgeTombstoned(): Promise<void> {
-    const { tokens, now, stalenessMs, holders, breathe, onEvent } = this.#options;
+    const { tokens, now, stalenessMs, holders, breathe, sharing, onEvent } = this.#options;
     const ripe: LiveToken[] = [];
+    const kept: LiveToken[] = [];
     for (const live of tokens.values()) {
       if (live.recorded.tombstonedAt === undefined) continue;
       const hasReachedAll = this.#msSinceSeen(live, live.recorded.tombstonedAt) > stalenessMs;
-      if (hasReachedAll && now() - live.unansweredAt >= pauseMs(live.failures)) ripe.push(live);
+      if (!hasReachedAll || now() - live.unansweredAt < pauseMs(live.failures)) continue;
+      // The rules may be others than when it was tombstoned.
+      const { id, stampedUser } = live.slot;
+      (sharing.cancelPolicyOf(id.namespace, stampedUser) === 'never' ? kept : ripe).push(live);
     }
+    await inParallel(kept, (live) => this.#keep(live));
     // One list for all of a namespace; for what all namespaces share, one of everything.
     const byNamespace = Map.groupBy(ripe, (live) => live.slot.id.namespace);
     for (const [namespace, ofNamespace] of byNamespace) {
@@ -144,7 +151,8 @@ export class UnusedTokens {
   }
 
   async #keep(live: LiveToken): Promise<void> {
-    const { onEvent } = this.#options;
+    const { onKept, onEvent } = this.#options;
+    onKept(live);
     try {
       await this.#write(live, ({ tombstonedAt: _tombstonedAt, ...recorded }) => recorded);
       live.unheldSince = undefined;
