@@ -188,13 +188,13 @@ export class TokenCache {
   }
 
   async #find(key: string, request: TokenRequest, call: IssueCall): Promise<CachedToken> {
-    if (this.#options.isStale()) await this.#options.refresh(this.#recordId(request), call);
+    await this.#catchUp(request, call);
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
       call.signal.throwIfAborted();
       const slot = this.#slot(request);
       const current = slot?.current;
       if (slot !== undefined && current !== undefined && this.#isYoung(current)) {
-        const cached = await this.#proven(current, call);
+        const cached = this.#isGood(current) ? current.cached : await this.#proven(request, current, call);
         if (cached !== undefined) {
           if (slot.generations.length > 1) this.#options.onSucceeded(slot);
           return cached;
@@ -203,10 +203,9 @@ export class TokenCache {
         try {
           await this.#issue(key, request, slot, call);
         } catch (error) {
-          const old = current ?? this.#slot(request)?.current;
-          if (isFinal(error) || old?.cached === undefined || !this.#isAlive(old)) throw error;
-          // Not by its age: it is handed out again when the next one can't be had, and those who got it come back soon.
-          return { ...old.cached, issuedAt: this.#options.now(), reusePeriodMs: PINCH_MS };
+          const old = isFinal(error) ? undefined : await this.#oldOne(request, call);
+          if (old === undefined) throw error;
+          return old;
         }
       }
     }
@@ -215,15 +214,35 @@ export class TokenCache {
     });
   }
 
-  /** Undefined: it is dead, and out of use by now. */
-  async #proven(live: LiveToken, call: IssueCall): Promise<CachedToken | undefined> {
-    if (this.#isGood(live)) return live.cached;
+  /** Another replica may be about to cancel what we have not heard of for too long. */
+  async #catchUp(request: TokenRequest, call: IssueCall): Promise<void> {
+    if (this.#options.isStale()) await this.#options.refresh(this.#recordId(request), call);
+  }
+
+  /** Undefined: there is none, or nobody can tell if it is about to be cancelled. */
+  async #oldOne(request: TokenRequest, call: IssueCall): Promise<CachedToken | undefined> {
+    try {
+      await this.#catchUp(request, call);
+    } catch {
+      return undefined;
+    }
+    const old = this.#slot(request)?.current;
+    if (old?.cached === undefined || !this.#isAlive(old)) return undefined;
+    // Not by its age: it is handed out again when the next one can't be had, and those who got it come back soon.
+    return { ...old.cached, issuedAt: this.#options.now(), reusePeriodMs: PINCH_MS };
+  }
+
+  /** Undefined: it is dead, or out of use by now. */
+  async #proven(request: TokenRequest, live: LiveToken, call: IssueCall): Promise<CachedToken | undefined> {
     const proof = await this.#prove(live);
     this.#options.onHandOutProof?.(live.slot.source, proof.outcome);
     if (proof.outcome === 'dead') {
       await this.#options.drop(live, call);
       return undefined;
     }
+    // That may have taken long enough for somebody to cancel it.
+    await this.#catchUp(request, call);
+    if (live.slot.current !== live) return undefined;
     // Most likely it lives, and the caller could use no other one either.
     if (live.cached !== undefined && this.#isAlive(live)) return live.cached;
     if (proof.outcome === 'unanswered') throw proof.error;

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
+import { FakeTokenStore } from '../../test/fakes/fake-token-store.ts';
 import { FakeTokenService } from '../../test/fakes/fake-token-service.ts';
 import { INTERVAL_MS, LifeWorld, newTokenService } from '../../test/fakes/token-life-world.ts';
 import { stateOf } from './live-token.ts';
@@ -146,6 +147,80 @@ describe('two replicas', () => {
     await world.clock.advance(2_000);
     await expect(world.get()).rejects.toMatchObject({ name: 'TokenStoreError' });
     expect(world.store.calls).toEqual(['read']);
+  });
+});
+
+describe('a request that waits for long', () => {
+  /** What another replica writes meanwhile. */
+  const tombstoneByAnother = async (): Promise<void> => {
+    const { clock, backing } = world;
+    const other = new FakeTokenStore({ clock, backing });
+    for (const { record, version } of [...backing.records.values()]) {
+      const at = { retiredAt: clock.now(), tombstonedAt: clock.now() };
+      await other.write({ ...record, tokens: record.tokens.map((token) => ({ ...token, ...at })) }, version);
+    }
+  };
+  /** Nothing is proven after it. */
+  const restart = async (): Promise<void> => {
+    const { clock, tokenService, backing } = world;
+    await world.life.stop();
+    world = await new LifeWorld({ clock, tokenService, backing }).start();
+  };
+
+  it('for a proof does not get what was tombstoned meanwhile', async () => {
+    await world.get();
+    world.tokenService.hang('renew');
+    await restart();
+    const asked = world.get();
+    await world.clock.advance(10_000);
+    await tombstoneByAnother();
+    world.tokenService.resume();
+    await world.clock.advance(1_000);
+    expect((await asked).token.sequenceNumber).toBe(2);
+  });
+
+  it('for a proof does not get what may have been tombstoned meanwhile', async () => {
+    await world.get();
+    world.tokenService.hang('renew');
+    await restart();
+    const asked = world.get().catch((error: unknown) => error);
+    await world.clock.advance(1_000);
+    world.store.away = true;
+    await tombstoneByAnother();
+    await world.clock.advance(31_000);
+    world.tokenService.resume();
+    await settle();
+    expect(await asked).toMatchObject({ name: 'TokenStoreError', failure: 'unreachable' });
+  });
+
+  it('for a new token does not get an old one that was tombstoned meanwhile', async () => {
+    world.pod();
+    await world.get();
+    await world.clock.advance(0.91 * INTERVAL_MS);
+    world.tokenService.hang('issue');
+    world.tokenService.failNext('issue', down());
+    const asked = world.get().catch((error: unknown) => error);
+    await settle();
+    await tombstoneByAnother();
+    world.tokenService.resume();
+    await world.clock.advance(1_000);
+    expect(await asked).toMatchObject({ failure: 'unreachable' });
+  });
+
+  it('for a new token does not get an old one that may have been tombstoned meanwhile', async () => {
+    world.pod();
+    await world.get();
+    await world.clock.advance(0.91 * INTERVAL_MS);
+    world.tokenService.hang('issue');
+    world.tokenService.failNext('issue', down());
+    const asked = world.get().catch((error: unknown) => error);
+    await settle();
+    world.store.away = true;
+    await tombstoneByAnother();
+    await world.clock.advance(31_000);
+    world.tokenService.resume();
+    await settle();
+    expect(await asked).toMatchObject({ failure: 'unreachable' });
   });
 });
 
