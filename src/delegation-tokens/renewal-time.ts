@@ -28,7 +28,8 @@ export interface RenewedTimes {
 
 /** A renewal that can gain nothing any more is left out: then it is the time to see that the token has ended. */
 export function nextRenewalAt({ renewedAt, lapsesAt, endsAt, random }: RenewedTimes): number {
-  if (lapsesAt >= endsAt - SAME_MS) return endsAt + AFTER_END_MS;
+  // By the server's clock the end may come later: then it is asked about now and then, not again and again.
+  if (lapsesAt >= endsAt - SAME_MS) return Math.max(endsAt, renewedAt) + AFTER_END_MS;
   const share = RENEW_AT * (1 - JITTER + 2 * JITTER * random);
   return renewedAt + Math.max(SHORTEST_RETRY_MS, (lapsesAt - renewedAt) * share);
 }
