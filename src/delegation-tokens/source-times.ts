@@ -7,6 +7,9 @@ export interface SteadyTime {
   readonly jumps: () => number;
 }
 
+/** A renewal gives at least that: less is a sign that we are wrong about the server's clock. */
+const LEAST_INTERVAL_MS = 5_000;
+
 type Dates = Pick<DelegationToken, 'issueDate' | 'maxDate'>;
 
 /**
@@ -23,6 +26,8 @@ export class SourceTimes {
   /** Our time minus the server's. */
   #offsetMs: number | undefined;
   #anchoredAtJump = 0;
+  /** The true offset may be greater by this much: for so long an issue was under way. */
+  #unsureMs = Number.POSITIVE_INFINITY;
 
   constructor(steady: SteadyTime) {
     this.#steady = steady;
@@ -33,22 +38,29 @@ export class SourceTimes {
     return this.#intervalMs;
   }
 
-  /** A token was issued when it was `issuedAt` here. */
+  /** A token was issued between `issuedAt` and now. An issue that took long does not take away what is known better. */
   noteIssue({ issueDate }: Dates, issuedAt: number): void {
-    this.#anchor(issuedAt - Number(issueDate));
+    const leastMs = issuedAt - Number(issueDate);
+    const unsureMs = Math.max(0, this.#steady.now() - issuedAt);
+    const known = this.#offsetMs;
+    const agrees = known !== undefined && leastMs <= known && known <= leastMs + unsureMs;
+    if (agrees && this.#unsureMs <= unsureMs) return;
+    this.#anchor(leastMs);
+    this.#unsureMs = unsureMs;
   }
 
   /** A token that was issued at `issuedAt`, maybe by an earlier process, was renewed; the answer came at `answeredAt`. */
   noteRenewal(token: Dates, { expiresAt, issuedAt, answeredAt }: RenewalNoted): void {
-    this.#offsetMs ??= issuedAt - Number(token.issueDate);
+    // Whoever recorded it may have had a wrong clock: rather too early than too late.
+    this.#offsetMs ??= Math.min(0, issuedAt - Number(token.issueDate));
     if (expiresAt >= token.maxDate) return;
+    // By the time of the answer, so rather too short than too long.
+    const givesMs = Number(expiresAt) - (answeredAt - this.#offsetMs);
     const isAnchored = this.#anchoredAtJump === this.#steady.jumps();
-    if (this.#intervalMs === undefined || isAnchored) {
-      // By the time of the answer, so rather too short than too long.
-      const intervalMs = Number(expiresAt) - (answeredAt - this.#offsetMs);
-      if (intervalMs > 0) this.#intervalMs = intervalMs;
+    if (givesMs >= LEAST_INTERVAL_MS && (this.#intervalMs === undefined || isAnchored)) {
+      this.#intervalMs = givesMs;
     } else {
-      this.#anchor(answeredAt - (Number(expiresAt) - this.#intervalMs));
+      this.#anchor(answeredAt - (Number(expiresAt) - (this.#intervalMs ?? LEAST_INTERVAL_MS)));
     }
   }
 
