@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { AFTER_END_MS, nextRenewalAt, retryRenewalAt } from './renewal-time.ts';
+import { AFTER_END_MS, firstRenewalAt, nextRenewalAt, retryRenewalAt } from './renewal-time.ts';
 
 const HOUR_MS = 3_600_000;
 const NOW = Date.parse('2026-01-01T00:00:00Z');
@@ -17,6 +17,15 @@ describe('the next renewal', () => {
   ])('comes %s', (_, drawn, givesMs, afterMs) => {
     const times = { renewedAt: NOW, lapsesAt: NOW + givesMs, endsAt: NOW + 7 * 24 * HOUR_MS, random: drawn };
     expect(nextRenewalAt(times) - NOW).toBeCloseTo(afterMs, 3);
+  });
+
+  it.each([
+    [24 * HOUR_MS, 600_000],
+    [HOUR_MS, 600_000],
+    [20_000, 10_000],
+  ])('of a new token that should live for %d ms comes after %d ms', (givesMs, afterMs) => {
+    const times = { renewedAt: NOW, lapsesAt: NOW + givesMs, endsAt: NOW + 7 * 24 * HOUR_MS, random: 0.5 };
+    expect(firstRenewalAt(times) - NOW).toBeCloseTo(afterMs, 3);
   });
 
   it.each([0, 1, 1_000])('that could gain %d ms at most is left out until the end', (gainMs) => {

@@ -10,6 +10,8 @@ const SHORTEST_RETRY_MS = 250;
 const LONGEST_FIRST_RETRY_MS = 5_000;
 const SHORTEST_CAP_MS = 1_000;
 const LONGEST_RETRY_MS = 300_000;
+/** A new token's first renewal comes about then at the latest. */
+const FIRST_MS = 600_000;
 /** A server that cuts the new expiry to the end of the token's life may be some way off by rounding. */
 const SAME_MS = 1_000;
 /** A token is asked about once more this long after its end, for clocks that differ. */
@@ -32,6 +34,15 @@ export function nextRenewalAt({ renewedAt, lapsesAt, endsAt, random }: RenewedTi
   if (lapsesAt >= endsAt - SAME_MS) return Math.max(endsAt, renewedAt) + AFTER_END_MS;
   const share = RENEW_AT * (1 - JITTER + 2 * JITTER * random);
   return renewedAt + Math.max(SHORTEST_RETRY_MS, (lapsesAt - renewedAt) * share);
+}
+
+/**
+ * The first renewal of a new token. That its first time is as long as the last renewal of another token gave is only likely:
+ * the server may have been started with a shorter interval since, and only a renewal tells.
+ */
+export function firstRenewalAt(times: RenewedTimes): number {
+  const share = 1 - JITTER + 2 * JITTER * times.random;
+  return Math.min(nextRenewalAt(times), times.renewedAt + FIRST_MS * share);
 }
 
 export interface FailedTimes {

@@ -293,7 +293,20 @@ describe('renewal', () => {
     expect(other.eventsOf('dead')).toEqual([]);
   });
 
-  it('follows an interval that was made shorter', async () => {
+  it('of a new token is early enough when the interval was made shorter since the last one', async () => {
+    const tokenService = new FakeTokenService({ clock: world.clock });
+    world = await new LifeWorld({ clock: world.clock, tokenService }).start();
+    world.pod();
+    world.pod({ user: 'bob', uid: 'uid-2' });
+    await world.get();
+    tokenService.renewIntervalMs = INTERVAL_MS;
+    await world.get({ user: 'bob', uid: 'uid-2' });
+    for (let step = 0; step < 60; step += 1) await world.clock.advance(STEP_MS);
+    expect(tokenService.liveTokens).toEqual([1, 2]);
+    expect(world.eventsOf('dead')).toEqual([]);
+  });
+
+  it('follows a short interval', async () => {
     const tokenService = new FakeTokenService({ clock: world.clock, renewIntervalMs: 600_000 });
     world = await new LifeWorld({ clock: world.clock, tokenService }).start();
     world.pod();

@@ -3,7 +3,7 @@ import { SingleFlight } from '../concurrency/single-flight.ts';
 import type { Clock } from '../time/clock.ts';
 import type { TokenSource } from './credentials.ts';
 import { type LiveToken, noteExpiry } from './live-token.ts';
-import { nextRenewalAt, retryRenewalAt } from './renewal-time.ts';
+import { firstRenewalAt, nextRenewalAt, retryRenewalAt } from './renewal-time.ts';
 import { SourceTimes, type SteadyTime } from './source-times.ts';
 import { TokenServiceError, type Urgency } from './token-service.ts';
 
@@ -71,7 +71,7 @@ export class TokenProver {
     if (expiresAt === undefined) return;
     noteExpiry(live, expiresAt, times.atOurs(expiresAt));
     live.provenAt = issuedAt;
-    this.#scheduleNext(live, issuedAt);
+    this.#scheduleNext(live, issuedAt, firstRenewalAt);
   }
 
   /** Shared by all that ask about one token at once, with the urgency of the first. Does not reject. */
@@ -127,11 +127,11 @@ export class TokenProver {
     this.#scheduleNext(live, askedAt);
   }
 
-  #scheduleNext(live: LiveToken, renewedAt: number): void {
+  #scheduleNext(live: LiveToken, renewedAt: number, nextAt = nextRenewalAt): void {
     const { schedule, random } = this.#options;
     if (live.gone) return;
     const { lapsesAt } = live;
-    schedule(live, nextRenewalAt({ renewedAt, lapsesAt, endsAt: this.#endsAt(live), random: random() }));
+    schedule(live, nextAt({ renewedAt, lapsesAt, endsAt: this.#endsAt(live), random: random() }));
   }
 
   /** When the token ends whatever is done. */

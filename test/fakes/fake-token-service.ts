@@ -27,8 +27,9 @@ type Operation = 'issue' | 'renew' | 'cancel';
  */
 export class FakeTokenService implements TokenService {
   readonly kind: string;
+  /** May be changed, as by a restart with another configuration. */
+  renewIntervalMs: number;
   readonly #clock: Clock;
-  readonly #renewIntervalMs: number;
   readonly #maxLifetimeMs: number;
   readonly #us: string;
   readonly #live = new Map<number, number>();
@@ -45,7 +46,7 @@ export class FakeTokenService implements TokenService {
   constructor(options: FakeTokenServiceOptions) {
     this.#clock = options.clock;
     this.kind = options.kind ?? 'HDFS_DELEGATION_TOKEN';
-    this.#renewIntervalMs = options.renewIntervalMs ?? 24 * HOUR_MS;
+    this.renewIntervalMs = options.renewIntervalMs ?? 24 * HOUR_MS;
     this.#maxLifetimeMs = options.maxLifetimeMs ?? 7 * 24 * HOUR_MS;
     this.#us = options.us ?? 'kerbridge';
   }
@@ -75,7 +76,7 @@ export class FakeTokenService implements TokenService {
     await this.#begin('issue', request.owner, options);
     this.#sequenceNumber += 1;
     const now = this.#clock.now();
-    this.#live.set(this.#sequenceNumber, now + this.#renewIntervalMs);
+    this.#live.set(this.#sequenceNumber, now + this.renewIntervalMs);
     return this.alterIssued({
       kind: this.kind,
       service: 'fake:8020',
@@ -99,7 +100,7 @@ export class FakeTokenService implements TokenService {
     }
     if (token.renewer !== this.#us)
       throw new TokenServiceError('denied', `${this.#us} tries to renew a token of ${token.renewer}`);
-    const expiresAt = Math.min(Number(token.maxDate), now + this.#renewIntervalMs);
+    const expiresAt = Math.min(Number(token.maxDate), now + this.renewIntervalMs);
     this.#live.set(token.sequenceNumber, expiresAt);
     return { expiresAt: BigInt(expiresAt) };
   }
