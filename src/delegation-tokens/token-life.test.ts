@@ -429,6 +429,17 @@ describe('proof of life', () => {
     },
   );
 
+  it('that fails puts off no renewal that is due', async () => {
+    world.pod();
+    await world.get();
+    await world.clock.advance(INTERVAL_MS / 2 - 1_000);
+    world.tokenService.failNext('renew', down());
+    await world.get();
+    expect(world.count('renew')).toBe(2);
+    await world.clock.advance(1_000);
+    expect(world.count('renew')).toBe(3);
+  });
+
   it('that takes long keeps nobody waiting for more than 5 s', async () => {
     world.pod();
     const { token } = await world.get();

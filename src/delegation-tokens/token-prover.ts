@@ -155,7 +155,10 @@ export class TokenProver {
     if (live.gone) return;
     const { intervalMs } = this.#timesOf(live.slot.source);
     const { failures, lapsesAt } = live;
-    schedule(live, retryRenewalAt({ now, failures, intervalMs, lapsesAt, random: random() }));
+    const retryAt = retryRenewalAt({ now, failures, intervalMs, lapsesAt, random: random() });
+    // A proof for a hand-out may come before a renewal that waits for its time: that stays where it is.
+    const isWaiting = live.heapIndex !== -1;
+    schedule(live, isWaiting ? Math.min(live.dueAt, retryAt) : retryAt);
   }
 }
 
