@@ -251,7 +251,8 @@ export class TokenLife {
     live.dead = true;
     live.cached = undefined;
     this.tokens.settle(live.slot);
-    this.#options.onEvent?.({ type: 'dead', live, why });
+    // Of one that nobody holds no one has lost anything: most likely it was cancelled before a restart.
+    if (live.recorded.tombstonedAt === undefined) this.#options.onEvent?.({ type: 'dead', live, why });
     // Whoever asks takes it out of the record; if nobody does, it is done soon.
     this.#renewers.get(live.slot.source)?.schedule(live, this.now());
   }
