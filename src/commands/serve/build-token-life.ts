@@ -65,22 +65,20 @@ export function buildTokenLife(options: BuildTokenLifeOptions): TokenLifeParts {
     ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
   });
   observe(life, options);
-  let isLoaded = false;
+  const loaded = Promise.withResolvers<void>();
   return {
     life,
     dependency: {
       name: 'token-store',
       required: 'until-first-success',
-      // oxlint-disable-next-line typescript/require-await -- what it throws is what the check rejects with
-      check: async () => {
-        if (!isLoaded) throw new Error('the recorded tokens have not been read yet');
-      },
+      // Waited for: it takes a moment, and the next check comes after seconds.
+      check: () => loaded.promise,
     },
     start: () => {
       void (async () => {
         // It goes on trying until it is stopped.
         await life.start();
-        isLoaded = true;
+        loaded.resolve();
         logger.info('Recorded tokens read', { tokens: life.tokens.size });
       })().catch((error: unknown) => logger.warn('Recorded tokens were not read', { error }));
     },
