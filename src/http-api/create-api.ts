@@ -11,6 +11,7 @@ import {
   CREDENTIALS_PATH,
   type CredentialsRouteOptions,
 } from './credentials-route.ts';
+import { createRejectedRoute, REJECTED_PATH, type RejectedRouteOptions } from './rejected-route.ts';
 import { refuseThrown } from './refuse-thrown.ts';
 import { invalidRequest, notFound } from './problem.ts';
 import type { Refusals } from './refusals.ts';
@@ -24,6 +25,7 @@ export interface ApiOptions extends Omit<CredentialsRouteOptions, 'random' | 'et
   readonly refusals: Refusals;
   /** `GET /v1/tokens`, for operators. */
   readonly tokensRoute: TokensRoute;
+  readonly reportRejected: RejectedRouteOptions['reportRejected'];
   readonly random?: () => number;
   readonly newRequestId?: () => string;
 }
@@ -41,6 +43,7 @@ export function createApi(options: ApiOptions): RequestListener {
   const answerCredentials = createCredentialsRoute({ ...options, random, etagKey: randomBytes(32) });
   app.use(noteSourceAddress(options.sourceAddressOf));
   // Not get(), which would leave OPTIONS to Express: every method is decided upon, and audited, by the route.
+  app.all(REJECTED_PATH, noteRoute(REJECTED_PATH), createRejectedRoute({ ...options, random }));
   app.all('/v1/tokens', noteRoute('/v1/tokens'), answerTokens(options.tokensRoute, { ...options, random }));
   app.use(answerNotFound);
   app.use(answerThrown(random));

@@ -34,6 +34,14 @@ export interface StepOptions {
   readonly random: Random;
 }
 
+/** Who calls, and which user that is. */
+export interface CallerOptions extends Pick<
+  StepOptions,
+  'authenticatePod' | 'identifyUser' | 'metrics' | 'random'
+> {
+  readonly successes: Pick<Successes, 'authenticated' | 'identified'>;
+}
+
 /** With what belongs to the route: counts of what happens in every request, and what is prepared. */
 export interface NotedOptions extends StepOptions {
   readonly successes: Successes;
@@ -63,7 +71,7 @@ export type Identified = Extract<IdentityResult, { readonly outcome: 'identified
 export function noteAuthentication(
   result: AuthenticationResult,
   record: RequestRecord,
-  { metrics, successes: { authenticated }, random }: NotedOptions,
+  { metrics, successes: { authenticated }, random }: Pick<CallerOptions, 'metrics' | 'successes' | 'random'>,
 ): Step<AuthenticatedPod> {
   const { outcome } = result;
   switch (outcome) {
@@ -114,7 +122,7 @@ export function identify(
   pod: AuthenticatedPod,
   doAs: string | undefined,
   record: RequestRecord,
-  options: NotedOptions,
+  options: CallerOptions,
 ): Step<Identified> {
   if (doAs !== undefined) record.doAs = doAs;
   const result = options.identifyUser(pod, doAs);
@@ -129,7 +137,7 @@ export function refuseIfNoLonger(
   pod: AuthenticatedPod,
   doAs: string | undefined,
   record: RequestRecord,
-  options: StepOptions,
+  options: Pick<StepOptions, 'identifyUser' | 'metrics' | 'random'>,
 ): Refused | undefined {
   const still = options.identifyUser(pod, doAs);
   return still.outcome === 'identified'
@@ -149,7 +157,7 @@ function takeBack(refused: Refused, record: RequestRecord): Refused {
 function refuseIdentity(
   result: Exclude<IdentityResult, Identified>,
   record: RequestRecord,
-  { metrics, random }: StepOptions,
+  { metrics, random }: Pick<StepOptions, 'metrics' | 'random'>,
 ): Refused {
   const { outcome, detail } = result;
   if (detail !== undefined) record.detail = detail;

@@ -221,6 +221,11 @@ export function overloadedProblem(random: Random): Problem {
   return withRetryAfter(overloaded, random);
 }
 
+/** Hadoop could not be asked about a token. */
+export function hadoopUnavailableProblem(random: Random): Problem {
+  return withRetryAfter(hadoopUnavailable, random);
+}
+
 /** Every kind was optional and none could be had: a file without a token would only replace a good one. */
 export function nothingIssuedProblem(random: Random): Problem {
   return withRetryAfter(hadoopUnavailable, random);

@@ -11,7 +11,7 @@ export interface TokenLifeMetrics {
   readonly delegationTokenNearestExpiry: LiveGauge<'cluster' | 'kind'>;
   readonly delegationTokenRenewalInterval: LiveGauge<'cluster' | 'kind'>;
   readonly delegationTokenProofs: Counter<'cluster' | 'outcome'>;
-  readonly delegationTokenRejections: Counter<'cluster' | 'outcome'>;
+  readonly delegationTokenRejections: Counter<'outcome'>;
   readonly delegationTokensLost: Counter<'cluster' | 'reason'>;
   readonly delegationTokenCancels: Counter<'cluster' | 'outcome'>;
   readonly delegationTokensUnrecorded: LiveGauge;
@@ -95,8 +95,8 @@ export function createTokenLifeMetrics(registers: Registry[]): TokenLifeMetrics 
     }),
     delegationTokenRejections: new Counter({
       name: 'kerbridge_delegation_token_rejections_total',
-      help: 'Tokens of which a client says that Hadoop refused them, by cluster and outcome (alive, replaced, unanswered, unknown: not one of its own)',
-      labelNames: ['cluster', 'outcome'],
+      help: 'Tokens of which a client says that Hadoop refused them, by outcome (alive, replaced, unanswered, unknown: not one of its own)',
+      labelNames: ['outcome'],
       registers,
     }),
     delegationTokensLost: new Counter({

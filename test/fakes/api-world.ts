@@ -6,6 +6,7 @@ import { Refusals } from '../../src/http-api/refusals.ts';
 import type { IdentityResult } from '../../src/identity/identity-result.ts';
 import type { AuditEntry } from '../../src/observability/audit-record.ts';
 import { createLogger } from '../../src/observability/logger.ts';
+import type { RejectedReport } from '../../src/delegation-tokens/rejected-token.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { Secret } from '../../src/observability/secret.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -66,11 +67,12 @@ interface Seen {
   callers: Caller[];
   doAs: (string | undefined)[];
   requests: CredentialsRequest[];
+  reports: RejectedReport[];
 }
 
 /** The real API over fakes of all it asks, and what it saw, logged, audited and counted. */
 export function startApi(overrides: Partial<ApiOptions> = {}) {
-  const seen: Seen = { callers: [], doAs: [], requests: [] };
+  const seen: Seen = { callers: [], doAs: [], requests: [], reports: [] };
   const audit: AuditEntry[] = [];
   const lines: string[] = [];
   const clock = new FakeClock();
@@ -96,6 +98,10 @@ export function startApi(overrides: Partial<ApiOptions> = {}) {
     writeAudit: async (entry) => {
       audit.push(entry);
       await Promise.resolve();
+    },
+    reportRejected: (report) => {
+      seen.reports.push(report);
+      return Promise.resolve('alive');
     },
     tokensRoute: () => Promise.resolve({ outcome: 'not-authenticated', reason: 'no-bearer-token' }),
     sourceAddressOf: () => '10.1.2.3',

@@ -135,6 +135,7 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
       replica,
     }),
     getCredentials: createGetCredentials({ sources, cache: life.cache, clock }),
+    reportRejected: (report) => life.reportRejected(report),
     encodeCredentials: encodeIssuedCredentials,
     metrics,
     logger,

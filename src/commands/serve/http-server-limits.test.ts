@@ -59,6 +59,7 @@ async function serveApi(options: { limits?: Partial<ServerLimits>; maxAuthentica
         writeAudit: () => Promise.resolve(),
         requestsPerNamespace: 1_000,
         tokensRoute: nobody,
+        reportRejected: nobody,
         metrics,
         logger,
         clock,

@@ -146,6 +146,7 @@ const api = createApi({
   writeAudit: audit.write,
   tokensRoute: () => Promise.resolve({ outcome: 'not-authenticated', reason: 'no-bearer-token' }),
   getCredentials: createGetCredentials({ sources: [source], cache: life.cache, clock }),
+  reportRejected: (report) => life.reportRejected(report),
   encodeCredentials: encodeIssuedCredentials,
   metrics,
   logger,
