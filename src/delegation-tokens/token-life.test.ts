@@ -245,6 +245,17 @@ describe('renewal', () => {
     expect(world.eventsOf('dead')).toEqual([]);
   });
 
+  it('goes on whatever becomes of those who are told of it', async () => {
+    const onEvent = (): never => {
+      throw new Error('the disk of the log is full');
+    };
+    world = await new LifeWorld({ clock: world.clock, options: { onEvent } }).start();
+    world.pod();
+    await world.get();
+    for (let step = 0; step < 60; step += 1) await world.clock.advance(STEP_MS);
+    expect(world.tokenService.liveTokens).toEqual([1]);
+  });
+
   it.each([
     ['denied', 'no'],
     ['bad-request', 'what?'],

@@ -94,7 +94,7 @@ export class TokenLife {
 
   constructor(options: TokenLifeOptions) {
     this.#options = options;
-    const { clock, random, sharing, timing, onEvent, onStep } = options;
+    const { clock, random, sharing, timing, onStep } = options;
     const flightTimeoutMs = options.flightTimeoutMs ?? FLIGHT_TIMEOUT_MS;
     this.#steady = new SteadyClock(clock);
     const now = () => this.#steady.now();
@@ -127,7 +127,7 @@ export class TokenLife {
           now,
           concurrency: RENEWALS_AT_ONCE,
           run: (live) => this.#renew(live),
-          onBug: (error) => onEvent?.({ type: 'bug', error }),
+          onBug: (error) => this.#tell({ type: 'bug', error }),
         }),
       );
     }
@@ -152,7 +152,7 @@ export class TokenLife {
       onSettled: (live) => this.#renewers.get(live.slot.source)?.remove(live),
       onKept: (live) => this.#renewers.get(live.slot.source)?.schedule(live, this.now()),
       breathe: options.breathe ?? breathe,
-      ...(onEvent === undefined ? {} : { onEvent }),
+      onEvent: (event) => this.#tell(event),
       ...(onStep === undefined ? {} : { onStep }),
     });
     this.cache = new TokenCache({
@@ -224,6 +224,15 @@ export class TokenLife {
     return outcome;
   }
 
+  /** Whoever listens must not end a loop here, or the process. */
+  #tell(event: TokenLifeEvent): void {
+    try {
+      this.#options.onEvent?.(event);
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+
   #isStale(): boolean {
     const { clock, timing } = this.#options;
     const knownUntil = this.#book.knownUntil();
@@ -242,7 +251,7 @@ export class TokenLife {
     if (live.dead) await this.#dropLater(live);
     else {
       const proof = await this.prover.prove(live, 'renewal');
-      this.#options.onEvent?.({ type: 'renewal', live, proof });
+      this.#tell({ type: 'renewal', live, proof });
     }
   }
 
@@ -252,7 +261,7 @@ export class TokenLife {
     live.cached = undefined;
     this.tokens.settle(live.slot);
     // Of one that nobody holds no one has lost anything: most likely it was cancelled before a restart.
-    if (live.recorded.tombstonedAt === undefined) this.#options.onEvent?.({ type: 'dead', live, why });
+    if (live.recorded.tombstonedAt === undefined) this.#tell({ type: 'dead', live, why });
     // Whoever asks takes it out of the record; if nobody does, it is done soon.
     this.#renewers.get(live.slot.source)?.schedule(live, this.now());
   }
@@ -261,7 +270,7 @@ export class TokenLife {
     try {
       await this.#drop(live, this.#stopped.signal);
     } catch (error) {
-      this.#options.onEvent?.({ type: 'not-written', slot: live.slot, error });
+      this.#tell({ type: 'not-written', slot: live.slot, error });
       this.#renewers.get(live.slot.source)?.schedule(live, this.now() + WRITE_TIMEOUT_MS);
     }
   }
@@ -278,7 +287,7 @@ export class TokenLife {
     if (current?.cached === undefined || this.#retiring.has(slot)) return;
     const older = slot.generations.filter((live) => live !== current && isInUse(live));
     if (older.length === 0) return;
-    const { clock, onStep, onEvent } = this.#options;
+    const { clock, onStep } = this.#options;
     this.#retiring.add(slot);
     try {
       for (const { recorded } of older) {
@@ -290,16 +299,16 @@ export class TokenLife {
         );
       }
       onStep?.('retired');
-      onEvent?.({ type: 'retired', slot });
+      this.#tell({ type: 'retired', slot });
     } catch (error) {
-      onEvent?.({ type: 'not-written', slot, error });
+      this.#tell({ type: 'not-written', slot, error });
     } finally {
       this.#retiring.delete(slot);
     }
   }
 
   async #lookAgainAndAgain(): Promise<void> {
-    const { clock, timing, onEvent } = this.#options;
+    const { clock, timing } = this.#options;
     const { share, leastMs, mostMs } = LOOK_EVERY;
     const everyMs = Math.min(mostMs, Math.max(leastMs, share * timing.idleMs));
     const { signal } = this.#stopped;
@@ -317,7 +326,7 @@ export class TokenLife {
         this.cache.sweep();
         await this.#unused.look();
       } catch (error) {
-        onEvent?.({ type: 'bug', error });
+        this.#tell({ type: 'bug', error });
       }
     }
   }
