@@ -8,6 +8,9 @@ export interface ExpiringMapOptions<Key, Value> {
   readonly onLeave?: (key: Key, value: Value) => void;
 }
 
+/** For the timer that is not needed any more: see `withDeadline`. */
+const OVER = new Error('over');
+
 interface Entry<Key, Value> {
   readonly value: Value;
   readonly since: number;
@@ -71,7 +74,7 @@ export class ExpiringMap<Key, Value> {
     if (entry === undefined) return;
     this.#entries.delete(key);
     this.#keys.remove(entry.link);
-    entry.stopTimer.abort();
+    entry.stopTimer.abort(OVER);
     this.#onLeave(key, entry.value);
   }
 }

@@ -1,3 +1,4 @@
+import { KeyObject } from 'node:crypto';
 import { type CryptoKey, importJWK } from 'jose';
 import { ownMember } from './own-member.ts';
 
@@ -5,7 +6,7 @@ import { ownMember } from './own-member.ts';
 export interface SigningKey {
   readonly keyId: string;
   readonly algorithm: string;
-  readonly key: CryptoKey;
+  readonly key: KeyObject;
 }
 
 /**
@@ -38,7 +39,8 @@ export async function readSigningKey(jwk: unknown): Promise<SigningKey | undefin
       Object.fromEntries(members.map((name) => [name, ownMember(jwk, name)])),
       algorithm,
     );
-    return key instanceof Uint8Array || isTooShort(key) ? undefined : { keyId, algorithm, key };
+    if (key instanceof Uint8Array || isTooShort(key)) return undefined;
+    return { keyId, algorithm, key: KeyObject.from(key) };
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { compactVerify } from 'jose';
+import { verify } from 'node:crypto';
 import type { Clock } from '../time/clock.ts';
 import { readCompactJws } from './read-compact-jws.ts';
 import { type ClaimExpectations, readAnyTokenClaims, readTokenClaims } from './read-token-claims.ts';
@@ -69,7 +69,7 @@ function createFilter<Claims extends Pick<AnyTokenClaims, 'issuer'>>(
     if (jws.algorithm !== key.algorithm)
       return refused('jwt-algorithm-not-allowed', `the key of that kid is for ${key.algorithm}`);
     // check: jwt-signature
-    if (!(await isSignedWith(key, compact))) return refused('jwt-signature-invalid');
+    if (!isSignedWith(key, compact)) return refused('jwt-signature-invalid');
     return { outcome: 'verified', claims };
   };
 }
@@ -87,10 +87,27 @@ async function findKey(
   return keys.find(keyId);
 }
 
-async function isSignedWith({ key, algorithm }: SigningKey, compact: string): Promise<boolean> {
+/** Of the hash in `alg` (RFC 7518 section 3.1). */
+const HASHES: ReadonlyMap<string, string> = new Map([
+  ['RS256', 'sha256'],
+  ['ES256', 'sha256'],
+  ['ES384', 'sha384'],
+  ['ES512', 'sha512'],
+]);
+
+/**
+ * By Node itself and at once: 30 µs of processor time for RS256, where WebCrypto, which jose uses, takes 100 µs and a
+ * thread. The parts are base64url, in the one way to write it: see `readCompactJws`.
+ */
+function isSignedWith({ key, algorithm }: SigningKey, compact: string): boolean {
+  const hash = HASHES.get(algorithm);
+  if (hash === undefined) return false;
+  const end = compact.lastIndexOf('.');
+  const signature = Buffer.from(compact.slice(end + 1), 'base64url');
   try {
-    await compactVerify(compact, key, { algorithms: [algorithm] });
-    return true;
+    // In a JWS a signature by an EC key is two numbers of one length, not DER (RFC 7518 section 3.4).
+    const options = { key, dsaEncoding: 'ieee-p1363' } as const;
+    return verify(hash, Buffer.from(compact.slice(0, end), 'ascii'), options, signature);
   } catch {
     return false;
   }

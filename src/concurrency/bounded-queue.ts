@@ -37,6 +37,9 @@ interface Waiter {
   readonly refuse: (reason: QueueFullError) => void;
 }
 
+/** For who waits no more: see `withDeadline`. */
+const OVER = new Error('over');
+
 /**
  * What some other server is spared: so many calls at once at most, so many more that wait. A place that becomes free goes
  * to the most urgent lane in which somebody waits, and there to who came first.
@@ -105,7 +108,7 @@ export class BoundedQueue {
       const stopWaiting = (): void => {
         queue.remove(link);
         signal?.removeEventListener('abort', onAbort);
-        stopTimer.abort();
+        stopTimer.abort(OVER);
       };
       const onAbort = (): void => {
         stopWaiting();

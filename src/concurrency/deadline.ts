@@ -9,6 +9,9 @@ export interface DeadlineOptions {
   readonly onTimeout: () => Error;
 }
 
+/** For who waits no more: an error of its own each time, with a stack, would cost more than the timer. */
+const OVER = new Error('over');
+
 /**
  * Runs `work` with a signal that is aborted after `timeoutMs` or with the caller's. Rejects at that moment even when
  * `work` takes no notice of its signal, so a library that hangs can't make its caller hang.
@@ -43,7 +46,7 @@ export async function withDeadline<T>(
     return await Promise.race([work(ended.signal), abandoned]);
   } finally {
     signal?.removeEventListener('abort', onAbort);
-    stopTimer.abort();
+    stopTimer.abort(OVER);
     await timer;
   }
 }

@@ -70,17 +70,23 @@ async function run(order: LoadOrder): Promise<LoadFigures> {
 
   const talk = (): Promise<void> =>
     new Promise((resolve) => {
-      let socket: Socket;
+      /** undefined: we have closed it. */
+      let socket: Socket | undefined;
       let sentAt = 0;
       let answer = '';
+      const close = (): void => {
+        const closing = socket;
+        socket = undefined;
+        closing?.destroy();
+      };
       const send = (): void => {
         if (isOver()) {
-          socket.destroy();
+          close();
           resolve();
           return;
         }
         if (!order.newConnections) sentAt = performance.now();
-        socket.write(requests[(order.firstToken + sent) % requests.length] ?? '');
+        socket?.write(requests[(order.firstToken + sent) % requests.length] ?? '');
         sent += 1;
       };
       const take = (chunk: string): void => {
@@ -92,7 +98,7 @@ async function run(order: LoadOrder): Promise<LoadFigures> {
         sample = answer;
         answer = '';
         if (order.newConnections) {
-          socket.destroy();
+          close();
           begin();
         } else send();
       };
@@ -102,13 +108,16 @@ async function run(order: LoadOrder): Promise<LoadFigures> {
           return;
         }
         sentAt = performance.now();
-        socket = open();
-        socket.setEncoding('latin1').on('data', take);
-        socket.on('error', () => {
+        const opened = open();
+        socket = opened;
+        opened.setEncoding('latin1').on('data', take);
+        opened.on('error', () => undefined);
+        opened.on('close', () => {
+          if (socket !== opened) return;
           errors += 1;
           resolve();
         });
-        socket.once(order.tls ? 'secureConnect' : 'connect', send);
+        opened.once(order.tls ? 'secureConnect' : 'connect', send);
       };
       begin();
     });
