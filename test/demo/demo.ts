@@ -31,6 +31,8 @@ function kerbridge(args: readonly string[]) {
   });
 }
 
+const TOKEN_INTERVAL_MS = 20_000;
+
 async function demo(): Promise<void> {
   tell(
     'Bring up a KDC, a secure HDFS, etcd and kube-apiserver, on loopback (kept in a cache: later runs are quick).',
@@ -49,13 +51,18 @@ async function demo(): Promise<void> {
   cleanUps.push(() => login.dispose());
   const namespace = await TestNamespace.create(admin, 'demo');
   cleanUps.push(() => namespace.dispose());
+  const hdfs = hdfsControl(stack.hdfs);
+  // A day by default.
+  await hdfs.setTokenLifetimes({ renewIntervalMs: TOKEN_INTERVAL_MS });
+  cleanUps.push(() => hdfs.reset());
   const serve = await startServe({
     dir: folder,
     config: {
       kubernetes: { kubeconfig: login.kubeconfig, audience: 'kerbridge' },
       // In a pod it would be kerbridge's own namespace, where only operators may write.
       identity: { revocationsConfigMap: { namespace: namespace.name } },
-      delegationTokens: { storeNamespace: namespace.name },
+      // Minutes where somebody works with it; here nobody is to wait for them.
+      delegationTokens: { storeNamespace: namespace.name, idleTime: '2s', stalenessBound: '5s' },
       clusters: [
         {
           name: 'demo',
@@ -88,7 +95,8 @@ async function demo(): Promise<void> {
   const mode = ((await stat(tokenFile)).mode & 0o777).toString(8);
   show(`mode ${mode}, ${(await readFile(tokenFile)).length} bytes`);
   expect(mode === '600', 'the file is for its owner only');
-  const [token] = (await hdfsControl(stack.hdfs).tokens()).filter(({ owner }) => owner === 'alice').slice(-1);
+  const tokensOfAlice = async () => (await hdfs.tokens()).filter(({ owner }) => owner === 'alice');
+  const [token] = (await tokensOfAlice()).slice(-1);
   show(`the NameNode knows token ${token?.sequenceNumber}: owner ${token?.owner}, renewer ${token?.renewer}`);
   expect(token?.renewer === 'kerbridge', 'the NameNode holds a token of alice that kerbridge renews');
 
@@ -110,6 +118,15 @@ async function demo(): Promise<void> {
     others.exitCode !== 0 && others.stderr.includes('Permission denied: user=alice'),
     'HDFS refuses alice at /user/bob',
   );
+
+  tell(
+    `The NameNode here takes a token for ${TOKEN_INTERVAL_MS / 1_000} s unless it is renewed. Kerbridge renews it at half of that.`,
+  );
+  const ofNow = async () =>
+    (await tokensOfAlice()).find(({ sequenceNumber }) => sequenceNumber === token?.sequenceNumber);
+  await waitFor(async () => ((await ofNow())?.renewDate ?? 0) > (token?.renewDate ?? 0), TOKEN_INTERVAL_MS);
+  const renewed = await ofNow();
+  show(`good until ${dateOf(token?.renewDate)}, then until ${dateOf(renewed?.renewDate)}`);
 
   tell('A pod without a stamp, or with the name of a service user, gets nothing.');
   for (const user of [undefined, 'hdfs']) {
@@ -142,7 +159,18 @@ async function demo(): Promise<void> {
     return last.exitCode === 3;
   }, 10_000);
   show(last.stderr);
+
+  tell(
+    "Alice's pod ends. Nobody may hold her token any more: after the idle time Kerbridge cancels it at the NameNode.",
+  );
+  await namespace.deletePod(pod, 0);
+  await waitFor(async () => (await ofNow()) === undefined, 60_000);
+  show(
+    `token ${token?.sequenceNumber} is gone; the NameNode knows ${(await tokensOfAlice()).length} of alice`,
+  );
 }
+
+const dateOf = (ms: number | undefined): string => (ms === undefined ? 'never' : new Date(ms).toISOString());
 
 const started = Date.now();
 let failure: unknown;
