@@ -26,17 +26,8 @@ export interface KubernetesChecks {
 
 /** The Kubernetes side, with the credentials that `serve` has. */
 export function kubernetesChecks(
-  { kubernetes, identity }: ServeConfigSections,
-  {
-    limits,
-    clock,
-    tokensNamespace = ownNamespace(kubernetes?.kubeconfig),
-  }: {
-    readonly limits: ServeConfig['limits'];
-    readonly clock: Clock;
-    /** Where the tokens are kept; default Kerbridge's own. */
-    readonly tokensNamespace?: string;
-  },
+  { kubernetes, identity, delegationTokens }: ServeConfigSections,
+  { limits, clock }: { readonly limits: ServeConfig['limits']; readonly clock: Clock },
 ): KubernetesChecks {
   if (kubernetes === undefined) return { checks: [], close: () => undefined };
   let api: KubernetesApi | undefined;
@@ -73,8 +64,12 @@ export function kubernetesChecks(
   const revocations = identity === undefined ? undefined : revocationsConfigMapId({ identity, kubernetes });
   const rights = rightsOfServe({
     revocations: revocations ?? { namespace: '', name: '' },
-    tokensNamespace,
-  }).filter(({ access }) => revocations !== undefined || access.resource !== 'configmaps');
+    tokensNamespace: delegationTokens?.storeNamespace ?? ownNamespace(kubernetes.kubeconfig),
+  }).filter(({ access }) => {
+    if (access.resource === 'configmaps') return revocations !== undefined;
+    // In memory it needs none of them.
+    return access.resource !== 'secrets' || delegationTokens?.store !== 'memory';
+  });
   const own = kubernetes.kubeconfig === undefined ? readOwnNamespace() : undefined;
   const checks = [
     apiServer,
