@@ -77,15 +77,12 @@ describe('kerbridge check of Kubernetes', () => {
     const sections = sectionsOf({
       kubernetes: { kubeconfig, ...kubernetes },
       identity: { revocationsConfigMap: { namespace: namespace.name } },
+      delegationTokens: { storeNamespace: namespace.name },
       ...change,
     });
     const { limits } = sections;
     if (limits === undefined) throw new Error('no limits');
-    const { checks, close } = kubernetesChecks(sections, {
-      limits,
-      clock: systemClock,
-      tokensNamespace: namespace.name,
-    });
+    const { checks, close } = kubernetesChecks(sections, { limits, clock: systemClock });
     try {
       return await runChecks(checks);
     } finally {
