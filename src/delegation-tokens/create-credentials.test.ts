@@ -34,8 +34,12 @@ function setUp() {
   return { clock, ns1, ns2, kms, dev, sources, get, ask };
 }
 
-const lifeOf = (sources: readonly TokenSource[], clock: FakeClock) =>
-  new LifeWorld({ clock, options: { sources } }).life;
+const lifeOf = (sources: readonly TokenSource[], clock: FakeClock) => {
+  const world = new LifeWorld({ clock, options: { sources } });
+  world.pod({ namespace: 'team-a' });
+  void world.start();
+  return world.life;
+};
 
 const sourceOf = (cluster: string, name: string, tokenService: FakeTokenService): TokenSource => ({
   cluster,

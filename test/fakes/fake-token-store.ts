@@ -1,11 +1,13 @@
 import type { RecordId, TokenRecord } from '../../src/delegation-tokens/token-record.ts';
 import {
   type OnRecordChange,
+  type StoreCallOptions,
   type StoredRecord,
   type TokenStore,
   TokenStoreError,
   type WriteResult,
 } from '../../src/delegation-tokens/token-store.ts';
+import { findMismatch } from '../../src/stores/find-mismatch.ts';
 import type { Clock } from '../../src/time/clock.ts';
 
 /** What several stores have in common: the records, as an API server keeps them. */
@@ -59,16 +61,17 @@ export class FakeTokenStore implements TokenStore {
     this.#isAway = away;
     this.#awaySince = this.#clock.now();
     if (!away)
-      for (const { record, version } of this.#backing.records.values())
-        this.#onChange?.(record, { record, version });
+      for (const stored of this.#backing.records.values()) this.#onChange?.(idOf(stored.record), stored);
   }
 
-  async start(onChange: OnRecordChange): Promise<void> {
+  async start(onChange: OnRecordChange, { signal }: StoreCallOptions = {}): Promise<void> {
     await Promise.resolve();
+    signal?.throwIfAborted();
+    if (this.#onChange !== undefined) throw new Error('the store was started before');
     this.#onChange = (id, stored) => {
       if (!this.#isAway) onChange(id, stored);
     };
-    for (const stored of this.#backing.records.values()) this.#onChange(stored.record, stored);
+    for (const stored of this.#backing.records.values()) this.#onChange(idOf(stored.record), stored);
     this.#backing.listeners.add(this.#onChange);
   }
 
@@ -77,13 +80,19 @@ export class FakeTokenStore implements TokenStore {
     return Promise.resolve();
   }
 
-  async read(id: RecordId): Promise<StoredRecord | undefined> {
-    await this.#begin('read');
+  async read(id: RecordId, options: StoreCallOptions = {}): Promise<StoredRecord | undefined> {
+    await this.#begin('read', options);
     return this.#backing.records.get(keyOf(id));
   }
 
-  async write(record: TokenRecord, expected: string | undefined): Promise<WriteResult> {
-    const fault = await this.#begin('write');
+  async write(
+    record: TokenRecord,
+    expected: string | undefined,
+    options: StoreCallOptions = {},
+  ): Promise<WriteResult> {
+    const fault = await this.#begin('write', options);
+    const mismatch = findMismatch(record);
+    if (mismatch !== undefined) throw new TokenStoreError('malformed', `the record ${mismatch}`);
     const key = keyOf(record);
     if (this.#backing.records.get(key)?.version !== expected) return { outcome: 'conflict' };
     const isEmpty = record.tokens.length === 0 && record.claims.length === 0;
@@ -91,18 +100,20 @@ export class FakeTokenStore implements TokenStore {
     const stored = isEmpty ? undefined : { record, version: String(this.#backing.version) };
     if (stored === undefined) this.#backing.records.delete(key);
     else this.#backing.records.set(key, stored);
-    for (const listener of this.#backing.listeners) listener(record, stored);
+    for (const listener of this.#backing.listeners) listener(idOf(record), stored);
     if (fault === 'reply-lost') throw unreachable();
     return { outcome: 'written', stored };
   }
 
   knownUntil(): number | undefined {
+    if (this.#onChange === undefined) return undefined;
     return this.#isAway ? this.#awaySince : this.#clock.now();
   }
 
-  async #begin(call: string): Promise<Fault | undefined> {
+  async #begin(call: string, { signal }: StoreCallOptions): Promise<Fault | undefined> {
     this.calls.push(call);
     await Promise.resolve();
+    signal?.throwIfAborted();
     const fault = this.#faults.shift();
     if (this.#isAway || fault === 'unreachable') throw unreachable();
     return fault;
@@ -112,6 +123,8 @@ export class FakeTokenStore implements TokenStore {
 function unreachable(): TokenStoreError {
   return new TokenStoreError('unreachable', 'the store does not answer');
 }
+
+const idOf = ({ namespace, owner }: RecordId): RecordId => ({ namespace, owner });
 
 function keyOf({ namespace, owner }: RecordId): string {
   return JSON.stringify([namespace, owner]);
