@@ -318,4 +318,17 @@ describe('a process that dies', () => {
     expect(world.backing.records.size).toBe(0);
     expect(world.eventsOf('dead')).toEqual([]);
   });
+
+  it('after the cancellation is followed by one that does not take the token for lost', async () => {
+    world.pods.delete(pod);
+    await world.clock.advance(idleMs - LOOK_MS);
+    while (states()[0] === 'current') await world.clock.advance(1_000);
+    const [live] = world.life.tokens.values();
+    if (live === undefined) throw new Error('no token');
+    await world.tokenService.cancel(live.recorded.token);
+    await successor();
+    await world.clock.advance(2 * LOOK_MS);
+    expect(world.backing.records.size).toBe(0);
+    expect(world.eventsOf('dead')).toEqual([]);
+  });
 });
