@@ -25,7 +25,16 @@ export interface ServeProcess {
   /** Everything the process printed so far, on both streams, as it came. */
   output(): string;
   /** SIGTERM, and waits for the end. */
-  stop(): Promise<{ exitCode: number | null; signal: NodeJS.Signals | null }>;
+  stop(): Promise<ServeEnd>;
+  /** SIGKILL, and waits for the end. */
+  kill(): Promise<ServeEnd>;
+  /** Waits for the end. */
+  readonly ended: Promise<ServeEnd>;
+}
+
+export interface ServeEnd {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
 }
 
 export interface ServeOptions {
@@ -34,6 +43,8 @@ export interface ServeOptions {
   /** The configuration without `admin`; of `listen` what is to be more than a free loopback port. */
   readonly config: Readonly<Record<string, unknown>> & { readonly listen?: object };
   readonly env?: Record<string, string>;
+  /** Of the API; default: a free one. That of a process before lets its clients go on. */
+  readonly port?: number;
   /** The CLI to run, as `node <main>`. */
   readonly main?: string;
   /** Wait until `/readyz` says yes; default true. */
@@ -42,7 +53,7 @@ export interface ServeOptions {
 
 /** Starts a real `kerbridge serve` on free loopback ports and waits until it is ready. */
 export async function startServe(options: ServeOptions): Promise<ServeProcess> {
-  const [port, adminPort] = [await freePort(), await freePort()];
+  const [port, adminPort] = [options.port ?? (await freePort()), await freePort()];
   const configFile = join(options.dir, `serve-${port}.yaml`);
   await writeFile(
     configFile,
@@ -61,6 +72,10 @@ export async function startServe(options: ServeOptions): Promise<ServeProcess> {
   let audit = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (audit += chunk.toString()));
+  const ended = (async () => {
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    return { exitCode: child.exitCode, signal: child.signalCode };
+  })();
   const adminUrl = `http://127.0.0.1:${adminPort}`;
   const serve: ServeProcess = {
     url: `${Object.hasOwn(options.config.listen ?? {}, 'tls') ? 'https' : 'http'}://127.0.0.1:${port}`,
@@ -82,13 +97,19 @@ export async function startServe(options: ServeOptions): Promise<ServeProcess> {
     },
     output: () => output + audit,
     stop: () => stop(child),
+    kill: () => {
+      child.kill('SIGKILL');
+      return ended;
+    },
+    ended,
   };
   try {
     await waitFor(async () => {
-      if (child.exitCode !== null) throw new Error(`serve ended with ${child.exitCode}:\n${output}${audit}`);
+      const how = child.exitCode ?? child.signalCode;
+      if (how !== null) throw new Error(`serve ended with ${how}:\n${output}${audit}`);
       const path = options.untilReady === false ? '/livez' : '/readyz';
       return (await fetch(`${adminUrl}${path}`).catch(() => undefined))?.status === 200;
-    });
+    }, 60_000);
   } catch (error) {
     await stop(child);
     throw new Error(`serve did not become ready:\n${output}${audit}`, { cause: error });
@@ -117,7 +138,7 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function stop(child: ChildProcess) {
+async function stop(child: ChildProcess): Promise<ServeEnd> {
   if (child.exitCode === null && child.signalCode === null) {
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), 20_000);

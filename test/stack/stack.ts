@@ -11,6 +11,8 @@ export { pauseHdfs } from './hdfs/pause-hdfs.ts';
 export { proxiedUsers } from './hdfs/configuration.ts';
 export { runHadoopFs } from './java-client/hadoop-fs.ts';
 export type { HadoopFsOptions, HadoopFsResult } from './java-client/hadoop-fs.ts';
+export { cancelOwnToken, startReadLoop } from './java-client/token-client.ts';
+export type { Reading, ReadLoop } from './java-client/token-client.ts';
 export { KdcAdmin } from './kdc/kdc-admin.ts';
 export { kubernetesControl } from './kubernetes/kubernetes-control.ts';
 export type { KubernetesControl } from './kubernetes/kubernetes-control.ts';

@@ -10,7 +10,7 @@ import { temporaryFolder } from '../hadoop/hdfs-token-service.ts';
 import { createServiceAccountLogin, LEAST_RULES, TestNamespace } from '../kubernetes-objects.ts';
 import type { PodOptions, TestPod } from '../kubernetes-objects.ts';
 import { startServe } from '../serve-process.ts';
-import type { ServeProcess } from '../serve-process.ts';
+import type { ServeOptions, ServeProcess } from '../serve-process.ts';
 
 export const AUDIENCE = 'kerbridge';
 
@@ -53,11 +53,11 @@ export class ServeWorld implements AsyncDisposable {
 
   async serve(
     { identity, ...change }: Readonly<Record<string, unknown>> & { readonly identity?: object } = {},
-    { untilReady = true }: { untilReady?: boolean } = {},
+    options: Pick<ServeOptions, 'untilReady' | 'port' | 'main' | 'env'> = {},
   ): Promise<ServeProcess> {
     const serve = await startServe({
       dir: this.folder,
-      untilReady,
+      ...options,
       config: {
         kubernetes: { kubeconfig: this.kubeconfig, audience: AUDIENCE },
         log: { level: 'debug' },

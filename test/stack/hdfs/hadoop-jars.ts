@@ -66,13 +66,27 @@ async function requireJars(folder: string): Promise<void> {
 }
 
 /** Folder with our own classes for the servers, compiled against the jars. */
-export async function stackClasses(jars: string, { progress, marks }: JavaToolOptions): Promise<string> {
-  const folder = join(here, 'java');
+export function stackClasses(jars: string, options: JavaToolOptions): Promise<string> {
+  return compiledClasses({ name: 'hdfs-classes', folder: join(here, 'java'), jars, ...options });
+}
+
+/** Folder with the classes of the Java files in a folder, compiled against the jars. */
+export async function compiledClasses({
+  name,
+  folder,
+  jars,
+  progress,
+  marks,
+}: JavaToolOptions & {
+  readonly name: string;
+  readonly folder: string;
+  readonly jars: string;
+}): Promise<string> {
   const sources = (await readdir(folder)).filter((file) => file.endsWith('.java')).sort();
   const texts = await Promise.all(sources.map((file) => readFile(join(folder, file), 'utf8')));
   return cached({
     root: cacheRoot(),
-    name: `hdfs-classes-${digestOf(jars, ...sources, ...texts)}`,
+    name: `${name}-${digestOf(jars, ...sources, ...texts)}`,
     progress,
     build: async (classes) => {
       const paths = sources.map((file) => join(folder, file));
