@@ -7,7 +7,7 @@ import type { Logger } from '../../observability/logger.ts';
 import { systemClock } from '../../time/clock.ts';
 import { packageVersion } from '../package-version.ts';
 import type { Terminal } from '../terminal.ts';
-import { buildServe, type ServeParts } from './build-serve.ts';
+import { type BuildOptions, buildServe, type ServeParts } from './build-serve.ts';
 import { endOnSignal } from './end-on-signal.ts';
 import { followFiles } from './follow-files.ts';
 import { HttpServer } from './http-server.ts';
@@ -21,9 +21,13 @@ export interface RunOptions extends ServeOptions {
   readonly checkConfig?: boolean;
 }
 
+/** For programs of tests; the command line has none. */
+export type ServeHooks = Pick<BuildOptions, 'onLifeStep'>;
+
 export async function runServe(
   { checkConfig = false, ...options }: RunOptions,
   terminal: Terminal,
+  hooks: ServeHooks = {},
 ): Promise<void> {
   const stopEnding = endOnSignal(process, SERVE_EXIT.done);
   const plan = await planOrExplain(options, terminal);
@@ -36,7 +40,7 @@ export async function runServe(
     plan.kubernetes.close();
     plan.files.stop();
   } else {
-    await serve(plan);
+    await serve(plan, hooks);
   }
 }
 
@@ -52,7 +56,7 @@ async function planOrExplain(options: ServeOptions, terminal: Terminal): Promise
 }
 
 /** Serves until a signal comes, then ends the process. */
-async function serve(plan: ServePlan): Promise<void> {
+async function serve(plan: ServePlan, { onLifeStep }: ServeHooks): Promise<void> {
   const { config } = plan;
   const clock = systemClock;
   const { logger, output } = openLog({ descriptor: 1, level: config.logLevel, clock });
@@ -61,7 +65,7 @@ async function serve(plan: ServePlan): Promise<void> {
   const version = packageVersion();
   const asked = shutdownSignal(logger);
 
-  const parts = await buildServe({ plan, logger, clock, version, environment: process.env });
+  const parts = await buildServe({ plan, logger, clock, version, environment: process.env, onLifeStep });
   output.countDropped((lines) => parts.metrics.logLinesDropped.inc(lines));
   for (const { config: cluster, warnings } of plan.clusters) {
     for (const warning of warnings)
