@@ -257,7 +257,11 @@ export class TokenCache {
     if (!isLikely) return await proof;
     const over = new AbortController();
     const patience = clock.sleep(PROOF_PATIENCE_MS, over.signal).then(
-      () => UNANSWERED,
+      () => {
+        // Or everybody who comes until it gets its answer would wait as long: a server may be silent for minutes.
+        live.unansweredAt = now();
+        return UNANSWERED;
+      },
       () => UNANSWERED,
     );
     return await Promise.race([proof, patience]).finally(() => over.abort());

@@ -462,6 +462,8 @@ describe('proof of life', () => {
     expect(answered).toBe(false);
     await world.clock.advance(200);
     expect((await asked).token).toBe(token);
+    // Who comes next is not kept waiting anew by the same proof.
+    expect((await world.get()).token).toBe(token);
   });
 
   it('is made for a report that a token was refused', async () => {
