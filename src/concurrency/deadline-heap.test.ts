@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { type Deadline, DeadlineHeap } from './deadline-heap.ts';
 
 interface Item extends Deadline {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { AFTER_END_MS, firstRenewalAt, nextRenewalAt, retryRenewalAt } from './renewal-time.ts';
 
 const HOUR_MS = 3_600_000;

@@ -92,10 +92,8 @@ describe('POST /v1/credentials/rejected', () => {
 
   it.each(['get', 'put', 'delete', 'patch'] as const)('is no %s', async (method) => {
     const { api, seen } = startApi();
-    const response = await request(api)
-      [method]('/v1/credentials/rejected')
-      .set('Authorization', BEARER)
-      .expect(405);
+    const asked = request(api)[method]('/v1/credentials/rejected');
+    const response = await asked.set('Authorization', BEARER).expect(405);
     expect(response.headers['allow']).toBe('POST');
     expect(seen.callers).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { FakeClock } from '../../test/fakes/fake-clock.ts';
 import { SteadyClock } from './steady-clock.ts';
 
