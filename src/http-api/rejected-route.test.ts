@@ -80,7 +80,7 @@ describe('POST /v1/credentials/rejected', () => {
     ['less than int32', '{"sequenceNumber":-2147483649}'],
     ['something else besides', '{"sequenceNumber":7,"owner":"bob"}'],
     ['far too much', `{"sequenceNumber":7${' '.repeat(100_000)}}`],
-  ])('refuses a body with %s, and asks nobody', async (_, body) => {
+  ])('refuses a body with %s, and asks nobody [rejected-report-well-formed]', async (_, body) => {
     const { api, seen, audit } = startApi();
     expect((await report(api, body).expect(400)).body).toMatchObject({
       code: 'invalid-request',
@@ -90,7 +90,7 @@ describe('POST /v1/credentials/rejected', () => {
     expect(audit).toMatchObject([{ decision: 'malformed', reason: 'body' }]);
   });
 
-  it.each(['get', 'put', 'delete', 'patch'] as const)('is no %s', async (method) => {
+  it.each(['get', 'put', 'delete', 'patch'] as const)('is no %s [rejected-method]', async (method) => {
     const { api, seen } = startApi();
     const asked = request(api)[method]('/v1/credentials/rejected');
     const response = await asked.set('Authorization', BEARER).expect(405);
@@ -98,7 +98,7 @@ describe('POST /v1/credentials/rejected', () => {
     expect(seen.callers).toEqual([]);
   });
 
-  it('asks nothing for who is not authenticated', async () => {
+  it('asks nothing for who is not authenticated [rejected-authenticated]', async () => {
     const { api, seen, audit } = startApi({
       authenticatePod: authenticationResult({ outcome: 'refused', reason: 'pod-deleted' }),
     });
@@ -107,7 +107,7 @@ describe('POST /v1/credentials/rejected', () => {
     expect(audit).toMatchObject([{ decision: 'refused', reason: 'pod-deleted' }]);
   });
 
-  it('asks nothing for who speaks for nobody', async () => {
+  it('asks nothing for who speaks for nobody [rejected-identified]', async () => {
     const { api, seen, audit } = startApi({
       identifyUser: identityResult({ outcome: 'refused', reason: 'user-revoked', detail: 'alice' }),
     });
@@ -116,7 +116,7 @@ describe('POST /v1/credentials/rejected', () => {
     expect(audit).toMatchObject([{ decision: 'refused', reason: 'user-revoked' }]);
   });
 
-  it('tells nothing that is not in the audit', async () => {
+  it('tells nothing that is not in the audit [rejected-audit-written]', async () => {
     const { api } = startApi({ writeAudit: () => Promise.reject(new Error('disk full')) });
     expect((await report(api).expect(503)).body).toMatchObject({ code: 'audit-unavailable' });
   });
