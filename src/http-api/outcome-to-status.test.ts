@@ -7,7 +7,9 @@ import {
   IDENTITY_REFUSALS,
   TOKEN_SERVICE_FAILURES,
 } from '../../test/fixtures/outcomes.ts';
+import { TokenLimitError } from '../delegation-tokens/token-limits.ts';
 import { TokenServiceError } from '../delegation-tokens/token-service.ts';
+import { TokenStoreError } from '../delegation-tokens/token-store.ts';
 import {
   auditUnavailableProblem,
   authenticationProblem,
@@ -15,6 +17,7 @@ import {
   couldNotIdentifyProblem,
   decisionOf,
   faultToProblem,
+  hadoopUnavailableProblem,
   identityProblem,
   limitedProblem,
   nothingIssuedProblem,
@@ -47,6 +50,11 @@ const unchecked = [
 const failures = TOKEN_SERVICE_FAILURES.map(
   ([failure]) => faultToProblem(new TokenServiceError(failure, 'hunter2'), half).problem,
 );
+const ofTokens = [
+  faultToProblem(new TokenStoreError('denied', 'hunter2'), half).problem,
+  faultToProblem(new TokenLimitError('namespace', 7), half).problem,
+  hadoopUnavailableProblem(half),
+];
 const unknown = (['unknown-cluster', 'unknown-kind'] as const).map((outcome) =>
   selectionProblem({ outcome, name: 'x' }),
 );
@@ -64,6 +72,7 @@ const everyProblem: readonly Problem[] = [
   ...identityRefusals,
   ...unchecked,
   ...failures,
+  ...ofTokens,
   ...unknown,
   ...malformed,
   internalError,
