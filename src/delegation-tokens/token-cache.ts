@@ -124,7 +124,8 @@ export class TokenCache {
     if (current === undefined || !this.#isGood(current)) return undefined;
     // Another replica may be about to cancel it.
     // check: stored-token-not-stale
-    return this.#options.isStale() ? undefined : current.cached;
+    if (this.#options.isStale()) return undefined;
+    return current.cached;
   }
 
   /**
