@@ -40,14 +40,6 @@ export class Renewer<Item extends Deadline> {
     return this.#heap.size;
   }
 
-  /** How many are due by more than that. O(n). */
-  countOverdue(byMs: number): number {
-    const limit = this.#options.now() - byMs;
-    let count = 0;
-    for (const { dueAt } of this.#heap.values()) if (dueAt < limit) count += 1;
-    return count;
-  }
-
   schedule(item: Item, dueAt: number): void {
     if (this.#stopped.signal.aborted) return;
     this.#heap.set(item, dueAt);

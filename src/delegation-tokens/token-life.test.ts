@@ -93,17 +93,6 @@ describe('one token', () => {
     expect(world.backing.claims).toEqual([]);
     expect(world.backing.records.size).toBe(0);
   });
-
-  it('is refused past the limits, and nobody loses one for it', async () => {
-    const options = { limits: { perNamespace: 2, inAll: 3 } };
-    world = await new LifeWorld({ options }).start();
-    await world.get();
-    await world.get({ user: 'bob' });
-    await expect(world.get({ user: 'carol' })).rejects.toMatchObject({ limit: 'namespace' });
-    await world.get({ user: 'carol', namespace: 'other' });
-    await expect(world.get({ user: 'dave', namespace: 'third' })).rejects.toMatchObject({ limit: 'total' });
-    expect(world.life.tokens.size).toBe(3);
-  });
 });
 
 describe('two replicas', () => {
@@ -135,18 +124,6 @@ describe('two replicas', () => {
     tokenService.resume();
     await clock.advance(30_000);
     expect((await world.get()).token.owner).toBe('alice');
-  });
-
-  it('of which one has not heard of the store for too long reads before it answers', async () => {
-    await world.get();
-    world.store.calls.length = 0;
-    world.store.away = true;
-    await world.clock.advance(29_000);
-    expect(world.store.calls).toEqual([]);
-    await world.get();
-    await world.clock.advance(2_000);
-    await expect(world.get()).rejects.toMatchObject({ name: 'TokenStoreError' });
-    expect(world.store.calls).toEqual(['read']);
   });
 });
 
@@ -243,6 +220,33 @@ describe('renewal', () => {
     await world.clock.advance(2 * STEP_MS);
     expect(world.tokenService.liveTokens).toEqual([1]);
     expect(world.eventsOf('dead')).toEqual([]);
+  });
+
+  it('that is due and does not get through is counted, however often it is tried', async () => {
+    world.pod();
+    await world.get();
+    const overdue = (): number => world.life.countOverdue(world.source, 60_000);
+    await world.clock.advance(0.6 * INTERVAL_MS);
+    expect(overdue()).toBe(0);
+    world.tokenService.failNext('renew', ...Array.from({ length: 200 }, down));
+    await world.clock.advance(0.4 * INTERVAL_MS);
+    expect(overdue()).toBe(0);
+    await world.clock.advance(0.3 * INTERVAL_MS);
+    expect(overdue()).toBe(1);
+  });
+
+  it('that no answer comes to after a restart is counted', async () => {
+    world.pod();
+    await world.get();
+    const { clock, tokenService, backing } = world;
+    await world.life.stop();
+    tokenService.failNext('renew', ...Array.from({ length: 20 }, down));
+    world = await new LifeWorld({ clock, tokenService, backing }).start();
+    world.pod();
+    await clock.advance(STEP_MS / 2);
+    expect(world.life.countOverdue(world.source, 60_000)).toBe(1);
+    await clock.advance(INTERVAL_MS / 2);
+    expect(world.life.countOverdue(world.source, 60_000)).toBe(0);
   });
 
   it('goes on whatever becomes of those who are told of it', async () => {
@@ -347,6 +351,15 @@ describe('a restart', () => {
     expect(next.tokenService.calls.slice(-2).toSorted()).toEqual(['renew 1', 'renew 2']);
     expect((await next.get()).token.sequenceNumber).toBe(before.token.sequenceNumber);
     expect(next.count('issue')).toBe(2);
+  });
+
+  it('while Hadoop is away does not ask it again and again', async () => {
+    await world.get();
+    world.tokenService.failNext('renew', ...Array.from({ length: 2_000 }, down));
+    const next = await restart();
+    const before = next.count('renew');
+    await next.clock.advance(600_000);
+    expect(next.count('renew') - before).toBeLessThan(20);
   });
 
   it('hands out nothing unproven while Hadoop is away', async () => {

@@ -183,9 +183,14 @@ export class TokenLife {
     return this.#steady.now();
   }
 
-  /** How many renewals of a source are due by more than that. */
+  /** How many tokens of a source should have been renewed longer ago than that, of those that somebody may hold. O(n). */
   countOverdue(source: TokenSource, byMs: number): number {
-    return this.#renewers.get(source)?.countOverdue(byMs) ?? 0;
+    let count = 0;
+    for (const live of this.tokens.values()) {
+      const isHeld = live.slot.source === source && !live.dead && live.recorded.tombstonedAt === undefined;
+      if (isHeld && this.prover.overdueMs(live) > byMs) count += 1;
+    }
+    return count;
   }
 
   /** Up to when every change of the store is known, ms since the epoch; undefined: nothing is known. */

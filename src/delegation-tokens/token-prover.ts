@@ -5,7 +5,7 @@ import type { TokenSource } from './credentials.ts';
 import { type LiveToken, noteExpiry } from './live-token.ts';
 import { firstRenewalAt, nextRenewalAt, retryRenewalAt } from './renewal-time.ts';
 import { SourceTimes, type SteadyTime } from './source-times.ts';
-import { TokenServiceError, type Urgency } from './token-service.ts';
+import { type DelegationToken, TokenServiceError, type Urgency } from './token-service.ts';
 
 /** Between two questions about a token that the server says it does not know: it may be about to become active. */
 export const ASK_AGAIN_MS = 1_000;
@@ -60,6 +60,19 @@ export class TokenProver {
   /** What a renewal at that source gives, in ms, as its last answer showed; undefined: not known yet. */
   intervalMs(source: TokenSource): number | undefined {
     return this.#timesOf(source).intervalMs;
+  }
+
+  /** How long ago it should have been renewed, in ms, however often that was tried; less than 0: it is not due yet. */
+  overdueMs(live: LiveToken): number {
+    const { lapsesAt, provenAt, failures, dueAt, heapIndex } = live;
+    const now = this.#options.steady.now();
+    if (lapsesAt !== Number.NEGATIVE_INFINITY) {
+      const endsAt = this.#endsAt(live);
+      return now - nextRenewalAt({ renewedAt: provenAt, lapsesAt, endsAt, random: 1 });
+    }
+    // As after a restart, all at once.
+    if (failures > 0) return Number.POSITIVE_INFINITY;
+    return heapIndex === -1 ? 0 : now - dueAt;
   }
 
   /** A token that was just issued: its first expiry follows from the interval of its source, where that is known. */
@@ -153,13 +166,18 @@ export class TokenProver {
     live.failures += 1;
     live.unansweredAt = now;
     if (live.gone) return;
-    const { intervalMs } = this.#timesOf(live.slot.source);
+    const intervalMs = this.intervalMs(live.slot.source) ?? usualIntervalMs(live.recorded.token);
     const { failures, lapsesAt } = live;
     const retryAt = retryRenewalAt({ now, failures, intervalMs, lapsesAt, random: random() });
     // A proof for a hand-out may come before a renewal that waits for its time: that stays where it is.
     const isWaiting = live.heapIndex !== -1;
     schedule(live, isWaiting ? Math.min(live.dueAt, retryAt) : retryAt);
   }
+}
+
+/** By Hadoop's own defaults: of use only to know what is long for a token of which nothing else is known. */
+function usualIntervalMs({ issueDate, maxDate }: DelegationToken): number {
+  return Number(maxDate - issueDate) / 7;
 }
 
 function asTokenServiceError(thrown: unknown): TokenServiceError {

@@ -141,8 +141,10 @@ function countOf(life: TokenLife, isCounted: (live: LiveToken) => boolean): numb
 /** Of those that a renewal could still prolong. */
 function secondsToExpiry(life: TokenLife, sources: readonly TokenSource[]): number | undefined {
   let first: number | undefined;
-  for (const { slot, lapsesAt, cached, dead } of life.tokens.values()) {
+  for (const { slot, lapsesAt, cached, dead, recorded } of life.tokens.values()) {
     if (dead || cached === undefined || !sources.includes(slot.source)) continue;
+    // Nobody holds it: it may lapse before it is cancelled.
+    if (recorded.tombstonedAt !== undefined) continue;
     if (cached.expiresAt >= cached.token.maxDate) continue;
     if (first === undefined || lapsesAt < first) first = lapsesAt;
   }
