@@ -55,17 +55,18 @@ export class LiveTokens {
     // By key: one that is searched for in a list makes a record of a thousand tokens a matter of seconds.
     const gone = new Map((this.#records.get(key) ?? NONE).map((live) => [tokenKey(live.recorded), live]));
     const added: LiveToken[] = [];
-    const after: LiveToken[] = [];
+    const now: LiveToken[] = [];
     for (const recorded of record?.tokens ?? []) {
       const source = this.#sourceOf(recorded);
       if (source === undefined) continue;
       const known = gone.get(tokenKey(recorded));
       const live = known ?? createLiveToken(recorded, this.#slotOf(source, id, recorded));
       live.recorded = recorded;
-      after.push(live);
+      now.push(live);
       if (known === undefined) added.push(live);
       else gone.delete(tokenKey(recorded));
     }
+    const after = exactly(now);
     if (after.length === 0) this.#records.delete(key);
     else this.#records.set(key, after);
     const removed = [...gone.values()];
@@ -79,7 +80,7 @@ export class LiveTokens {
     if (this.countIn(id.namespace) === 0) this.#counts.delete(id.namespace);
     const bySlot = Map.groupBy(after, (live) => live.slot);
     for (const { slot } of removed) if (!bySlot.has(slot)) bySlot.set(slot, []);
-    for (const [slot, generations] of bySlot) this.#settle(slot, generations);
+    for (const [slot, generations] of bySlot) this.#settle(slot, exactly(generations));
     for (const live of removed) this.#options.onRemoved(live);
     for (const live of added) this.#options.onAdded(live);
   }
@@ -125,6 +126,11 @@ export class LiveTokens {
 }
 
 const NONE: readonly LiveToken[] = [];
+
+/** Without the room that an array keeps for more, which is for sixteen more than it ever had. */
+function exactly<T>(items: readonly T[]): readonly T[] {
+  return items.length === 0 ? [] : [...items];
+}
 
 /** May be handed out, as far as its own state goes. */
 export function isInUse({ recorded, closing, dead }: LiveToken): boolean {

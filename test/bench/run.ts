@@ -3,13 +3,24 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
+import { coldBench } from './cold/cold.bench.ts';
 import { freshBench } from './http/fresh.bench.ts';
 import { hotBench } from './http/hot.bench.ts';
 import { reflectorBench } from './reflector/reflector.bench.ts';
+import { scaleBench } from './scale/scale.bench.ts';
+import { stormBench } from './storm/storm.bench.ts';
 import { tokenFilterBench } from './token-filter/token-filter.bench.ts';
 
 /** In this order. A new part is added here, and in the table of README.md. */
-const parts: readonly Bench[] = [hotBench, freshBench, tokenFilterBench, reflectorBench];
+const parts: readonly Bench[] = [
+  hotBench,
+  freshBench,
+  tokenFilterBench,
+  reflectorBench,
+  scaleBench,
+  coldBench,
+  stormBench,
+];
 const RESULTS_FILE = 'bench-results.json';
 
 const { values, positionals } = parseArgs({

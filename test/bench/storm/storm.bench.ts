@@ -1,0 +1,74 @@
+import { Agent } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { proxiedUsers } from '../../stack/stack.ts';
+import type { Bench } from '../bench.ts';
+import { ClusterWorld, inParallel } from '../cluster/cluster-world.ts';
+import { get } from '../cluster/get.ts';
+
+const PODS = 10_000;
+const KEYS = 100;
+const WITHIN_MS = 28_000;
+const MOST_RETRIES = 10;
+
+/**
+ * All pods of 100 users, each user in a namespace of its own, ask within 30 s, and nothing is in memory: how often is the
+ * real NameNode asked?
+ */
+export const stormBench: Bench = {
+  name: 'storm',
+  run: async (print, record) => {
+    await using world = await ClusterWorld.create();
+    const users = proxiedUsers.filter((user) => user.startsWith('user')).slice(0, KEYS);
+    const keys = await inParallel(1, users, async (user) => ({ user, namespace: await world.namespace() }));
+    const orders = Array.from({ length: PODS / KEYS }, (_, n) =>
+      keys.map((key) => ({ ...key, name: `pod-${n}` })),
+    ).flat();
+    const preparedAt = performance.now();
+    const serviceAccountTokens = await world.pods(orders);
+    print(`${PODS} pods and their tokens made within ${seconds(preparedAt)} s`);
+    const serve = await world.serve('kubernetes');
+    const issuedBefore = await world.countAudited('getDelegationToken');
+    const cancelledBefore = await world.countAudited('cancelDelegationToken');
+
+    const agent = new Agent({ keepAlive: false });
+    const startedAt = performance.now();
+    let errors = 0;
+    let retries = 0;
+    let unserved = 0;
+    const tookMs: number[] = [];
+    const ask = async (token: string, index: number): Promise<void> => {
+      await delay((index / PODS) * WITHIN_MS);
+      const askedAt = performance.now();
+      for (let attempt = 0; attempt <= MOST_RETRIES; attempt += 1) {
+        const { status, retryAfter } = await get(agent, `${serve.url}/v1/credentials`, {
+          Authorization: `Bearer ${token}`,
+        }).catch(() => ({ status: 0, retryAfter: '1' }));
+        if (status === 200) {
+          tookMs.push(performance.now() - askedAt);
+          return;
+        }
+        errors += 1;
+        if (attempt === MOST_RETRIES) break;
+        retries += 1;
+        await delay(1000 * Number(retryAfter ?? '1'));
+      }
+      unserved += 1;
+    };
+    await Promise.all(serviceAccountTokens.map(ask));
+    const tookSeconds = seconds(startedAt);
+    agent.destroy();
+    tookMs.sort((one, other) => one - other);
+    const at = (part: number): string => (tookMs[Math.floor(part * (tookMs.length - 1))] ?? 0).toFixed(0);
+    print(
+      `asked within ${WITHIN_MS / 1000} s, all answered after ${tookSeconds} s: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ` +
+        `most ${at(1)} ms; ${retries} retries, ${unserved} pods without tokens`,
+    );
+    record('stormPods', PODS);
+    record('stormKeys', KEYS);
+    record('stormNameNodeCalls', (await world.countAudited('getDelegationToken')) - issuedBefore);
+    record('stormErrors', errors);
+    record('stormCancels', (await world.countAudited('cancelDelegationToken')) - cancelledBefore);
+  },
+};
+
+const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1);
