@@ -65,6 +65,17 @@ describe('a token whose last pod ends', () => {
     await world.clock.advance(LOOK_MS);
     expect(world.count('cancel')).toBe(0);
     expect(world.tokenService.liveTokens).toEqual([1]);
+    expect((await world.get(other)).token.sequenceNumber).toBe(1);
+  });
+
+  it('lives on beside the newer one that somebody has got meanwhile', async () => {
+    world.seen = [];
+    await world.clock.advance(idleMs - stalenessMs);
+    while (states()[0] === 'current') await world.clock.advance(1_000);
+    expect((await world.get()).token.sequenceNumber).toBe(2);
+    await world.clock.advance(LOOK_MS);
+    expect(states()).toEqual(['current', 'retired']);
+    expect((await world.get()).token.sequenceNumber).toBe(2);
   });
 
   it.each([
@@ -135,7 +146,7 @@ describe('a token whose last pod ends', () => {
     while (world.count('cancel') === 0) await world.clock.advance(1_000);
     world.pods.add(pod);
     await world.clock.advance(LOOK_MS);
-    expect(states()).toEqual(['retired']);
+    expect(states()).toEqual(['current']);
     await world.clock.advance(2 * INTERVAL_MS);
     expect(world.tokenService.liveTokens).toEqual([1]);
   });
@@ -287,7 +298,7 @@ describe('a process that dies', () => {
     world.pod({ uid: 'uid-2', createdAt: world.clock.now() - idleMs });
     await successor();
     await world.clock.advance(2 * LOOK_MS);
-    expect(states()).toEqual(['retired']);
+    expect(states()).toEqual(['current']);
     expect(world.count('cancel')).toBe(0);
     expect(world.eventsOf('kept')).toHaveLength(1);
     await world.clock.advance(INTERVAL_MS);
@@ -300,7 +311,7 @@ describe('a process that dies', () => {
     await idle();
     await successor({ cancelPolicyOf: () => 'never' });
     await world.clock.advance(2 * LOOK_MS);
-    expect(states()).toEqual(['retired']);
+    expect(states()).toEqual(['current']);
     await world.clock.advance(INTERVAL_MS);
     expect(world.tokenService.liveTokens).toEqual([1]);
     expect(world.listed).toBe(0);

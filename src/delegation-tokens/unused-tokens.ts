@@ -3,7 +3,7 @@ import type { Clock } from '../time/clock.ts';
 import type { PodHolders } from './holders.ts';
 import { HolderIndex } from './holder-index.ts';
 import type { LiveToken } from './live-token.ts';
-import { isSameToken, type LiveTokens } from './live-tokens.ts';
+import { isInUse, isSameToken, type LiveTokens } from './live-tokens.ts';
 import type { RecordBook } from './record-book.ts';
 import type { Sharing } from './sharing.ts';
 import type { RecordedToken } from './token-record.ts';
@@ -154,7 +154,11 @@ export class UnusedTokens {
     const { onKept, onEvent } = this.#options;
     onKept(live);
     try {
-      await this.#write(live, ({ tombstonedAt: _tombstonedAt, ...recorded }) => recorded);
+      // Nobody has needed a newer one since: then it is the one that is handed out, as before.
+      const isLatest = !live.slot.generations.some((other) => other !== live && isInUse(other));
+      await this.#write(live, ({ tombstonedAt: _tombstonedAt, retiredAt, ...recorded }) =>
+        isLatest || retiredAt === undefined ? recorded : { ...recorded, retiredAt },
+      );
       live.unheldSince = undefined;
       onEvent?.({ type: 'kept', live });
     } catch (error) {
