@@ -24,7 +24,14 @@ async function append(destination: AuditDestination, text: string) {
   return opened;
 }
 
-const codeOf = (asked: Promise<unknown>) => asked.then(() => 'none', errorCode);
+const codeOf = async (asked: Promise<unknown> | undefined) => {
+  try {
+    await asked;
+    return 'none';
+  } catch (error) {
+    return errorCode(error);
+  }
+};
 
 /** Writes until there is no room. */
 async function fill(destination: AuditDestination): Promise<string> {

@@ -11,10 +11,10 @@ const write = promisify(writeTo);
 export interface AuditDestination {
   /**
    * Called before each batch; opens what is not open.
-   * @returns whether the next byte comes to stand within a line that somebody left unfinished; undefined: nothing was
-   *   opened, so it is as the last write left it
+   * @returns whether the next byte comes to stand within a line that somebody left unfinished; undefined, at once or
+   *   later: nothing was opened, so it is as the last write left it
    */
-  prepare(): Promise<{ readonly withinLine: boolean } | undefined>;
+  prepare(): Promise<{ readonly withinLine: boolean } | undefined> | undefined;
   /**
    * Of bytes in one write, so many at most are never mixed with what others write. Undefined: what POSIX says of a pipe.
    */
@@ -44,26 +44,29 @@ export function auditFile(path: string, clock: Clock): AuditDestination {
     handle = undefined;
     await closing?.close();
   };
+  const openAnew = async (): Promise<{ readonly withinLine: boolean } | undefined> => {
+    if (handle !== undefined) {
+      if (await isAt(handle, path)) return undefined;
+      await close();
+    }
+    const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
+    handle = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o600);
+    isFile = (await handle.stat()).isFile();
+    return { withinLine: await endsWithinLine(handle, path) };
+  };
   return {
-    async prepare() {
+    prepare() {
       const age = clock.now() - checkedAt;
       if (handle !== undefined && age >= 0 && age < ROTATION_CHECK_MS) return undefined;
       checkedAt = clock.now();
-      if (handle !== undefined) {
-        if (await isAt(handle, path)) return undefined;
-        await close();
-      }
-      const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
-      handle = await open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o600);
-      isFile = (await handle.stat()).isFile();
-      return { withinLine: await endsWithinLine(handle, path) };
+      return openAnew();
     },
     get wholeBytes() {
       return isFile ? FILE_WHOLE_BYTES : undefined;
     },
     write: async (bytes) => {
       if (handle === undefined) throw new Error('the audit file is not open');
-      return (await handle.write(bytes)).bytesWritten;
+      return (await write(handle.fd, bytes)).bytesWritten;
     },
     close,
   };

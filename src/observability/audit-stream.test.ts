@@ -140,6 +140,7 @@ describe('what cannot be written', () => {
       expect(idsIn(destination.text).at(-1)).toBe('next');
       expect(idsIn(destination.text)).not.toContain('waiting');
       expect(await counts()).toEqual({ 'timed-out': 102, written: 1 });
+      await clock.advance(TIMEOUT_MS);
       expect(clock.sleeping).toBe(0);
     },
   );

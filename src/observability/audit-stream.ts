@@ -1,3 +1,4 @@
+import { Watchdog } from '../concurrency/watchdog.ts';
 import type { Clock } from '../time/clock.ts';
 import { InstantFormatter } from '../time/format-instant.ts';
 import type { AuditDestination } from './audit-destination.ts';
@@ -53,8 +54,7 @@ const PIPE_WHOLE_BYTES = 4_096;
 /** How often a pipe without room is tried. */
 const ROOM_CHECK_MS = 20;
 const END_OF_LINE = '\n';
-/** Given to whoever waits for nothing any more: an error of its own each time would cost more than the write. */
-const OVER = new Error('the batch is written');
+const OVER = new Error('the batch is given up');
 
 export function createAuditStream(options: AuditStreamOptions): AuditStream {
   // From the start, or an alert on an increase would not see the first of them.
@@ -71,6 +71,28 @@ interface Line {
   readonly until: number;
 }
 
+class Batch {
+  readonly lines: readonly Line[];
+  isGivenUp = false;
+  #over: AbortController | undefined;
+
+  constructor(lines: readonly Line[]) {
+    this.lines = lines;
+  }
+
+  /** For who waits for room: made when somebody does. */
+  get signal(): AbortSignal {
+    this.#over ??= new AbortController();
+    if (this.isGivenUp) this.#over.abort(OVER);
+    return this.#over.signal;
+  }
+
+  giveUp(): void {
+    this.isGivenUp = true;
+    this.#over?.abort(OVER);
+  }
+}
+
 /**
  * One writer at a time: what comes while it writes is its next batch, so that there is one write in each turn of the
  * event loop at most. A destination that hangs holds one batch; everybody else is told at once, until it moves again.
@@ -83,6 +105,7 @@ class QueuedAuditStream implements AuditStream {
   readonly #instants = new InstantFormatter();
   readonly #maxBufferedBytes: number;
   readonly #writeTimeoutMs: number;
+  readonly #watchdog: Watchdog;
   #queue: Line[] = [];
   #bufferedBytes = 0;
   #writer: Promise<void> | undefined;
@@ -99,6 +122,7 @@ class QueuedAuditStream implements AuditStream {
     this.#counts = options.metrics.auditLines.tallyBy((outcome) => ({ outcome }));
     this.#maxBufferedBytes = options.maxBufferedBytes ?? 1024 * 1024;
     this.#writeTimeoutMs = options.writeTimeoutMs ?? 5_000;
+    this.#watchdog = new Watchdog({ clock: options.clock, timeoutMs: this.#writeTimeoutMs });
   }
 
   get bufferedBytes(): number {
@@ -122,6 +146,7 @@ class QueuedAuditStream implements AuditStream {
     const timeUp = this.#clock.sleep(this.#writeTimeoutMs, over.signal).catch(() => undefined);
     await Promise.race([this.#writer, timeUp]);
     over.abort();
+    this.#watchdog.stop();
     if (this.#writer === undefined) await this.#destination.close().catch(() => undefined);
     else this.#giveUpQueue('closed');
   };
@@ -178,21 +203,18 @@ class QueuedAuditStream implements AuditStream {
   }
 
   /** Resolves when nothing of the batch is under way any more, which may be long after its time is up. */
-  async #writeInTime(batch: readonly Line[]): Promise<void> {
-    const timeUp = new AbortController();
-    const done = new AbortController();
-    void this.#giveUpInTime(batch, timeUp, done.signal);
-    await this.#writeBatch(batch, timeUp.signal);
-    done.abort(OVER);
+  async #writeInTime(lines: readonly Line[]): Promise<void> {
+    const batch = new Batch(lines);
+    this.#watchdog.begin(() => this.#giveUp(batch));
+    await this.#writeBatch(batch);
+    this.#watchdog.end();
     if (this.#shut === 'timed-out') this.#shut = undefined;
   }
 
-  async #giveUpInTime(batch: readonly Line[], timeUp: AbortController, done: AbortSignal): Promise<void> {
-    await this.#clock.sleep(this.#writeTimeoutMs, done).catch(() => undefined);
-    if (done.aborted) return;
-    timeUp.abort();
+  #giveUp(batch: Batch): void {
+    batch.giveUp();
     this.#isFailing = true;
-    for (const line of batch) line.settle('timed-out');
+    for (const line of batch.lines) line.settle('timed-out');
     this.#giveUpQueue('timed-out');
     this.#shut ??= 'timed-out';
   }
@@ -205,19 +227,22 @@ class QueuedAuditStream implements AuditStream {
   }
 
   /** What was cut short is not gone on with: its lines are given up, and the next batch starts on a line of its own. */
-  async #writeBatch(batch: readonly Line[], timeUp: AbortSignal): Promise<void> {
+  async #writeBatch(batch: Batch): Promise<void> {
     let written = 0;
     let bytes = Buffer.from(END_OF_LINE);
     let offset = 0;
     let code: string | undefined;
     try {
-      this.#withinLine = (await this.#destination.prepare())?.withinLine ?? this.#withinLine;
+      const preparing = this.#destination.prepare();
+      // Most of the time there is nothing to wait for.
+      const opened = preparing === undefined ? undefined : await preparing;
+      this.#withinLine = opened?.withinLine ?? this.#withinLine;
       if (this.#withinLine) offset = END_OF_LINE.length;
-      const lines = batch.map(({ text }) => text).join('');
+      const lines = batch.lines.map(({ text }) => text).join('');
       bytes = Buffer.from(this.#withinLine ? END_OF_LINE + lines : lines, 'latin1');
       while (written < bytes.length) {
-        timeUp.throwIfAborted();
-        written += await this.#writeSome(bytes.subarray(written), timeUp);
+        if (batch.isGivenUp) throw OVER;
+        written += await this.#writeSome(bytes.subarray(written), batch);
       }
     } catch (error) {
       code = errorCode(error);
@@ -226,19 +251,19 @@ class QueuedAuditStream implements AuditStream {
     }
     this.#isFailing = code !== undefined;
     if (written > 0) this.#withinLine = bytes[written - 1] !== END_OF_LINE.charCodeAt(0);
-    for (const line of batch) {
+    for (const line of batch.lines) {
       offset += line.text.length;
       if (code === undefined || offset <= written) line.settle('written');
       else line.settle('failed', code);
     }
   }
 
-  async #writeSome(bytes: Uint8Array, timeUp: AbortSignal): Promise<number> {
+  async #writeSome(bytes: Uint8Array, batch: Batch): Promise<number> {
     const taken = await this.#destination.write(bytes).catch((error: unknown) => {
       if (errorCode(error) === 'EAGAIN') return 0;
       throw error;
     });
-    if (taken === 0) await this.#clock.sleep(ROOM_CHECK_MS, timeUp);
+    if (taken === 0) await this.#clock.sleep(ROOM_CHECK_MS, batch.signal);
     return taken;
   }
 }

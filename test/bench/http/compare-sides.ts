@@ -32,7 +32,11 @@ export async function compareSides<Name extends string>(
     for (const name of round % 2 === 0 ? names : names.toReversed()) {
       const side = sides[name];
       const before = await side.cpuMs();
-      const got = await world.load({ ...order, port: side.port, firstToken: next[name] });
+      const got = await world.load({
+        ...order,
+        port: (order.tls ? side.tlsPort : undefined) ?? side.port,
+        firstToken: next[name],
+      });
       const cpuMs = (await side.cpuMs()) - before;
       next[name] += got.sent;
       const wallMs = order.warmUpMs + got.seconds * 1000;

@@ -20,7 +20,7 @@ export const freshBench: Bench = {
       // One for each user, so that the delegation tokens are in memory.
       const { sample } = await world.load({
         ...NEW,
-        port: kerbridge.port,
+        port: kerbridge.tlsPort ?? kerbridge.port,
         firstToken: 0,
         forMs: 120_000,
         maxRequests: 2_000,

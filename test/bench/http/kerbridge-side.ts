@@ -36,6 +36,7 @@ export interface KerbridgeOptions {
   readonly kubeconfig: string;
   readonly auditFile: string;
   readonly logFile: string;
+  /** Serve HTTPS too, on a port of its own. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** Route through Express first. */
   readonly express: boolean;
@@ -153,32 +154,26 @@ const api = createApi({
   clock,
   refusals,
 });
-const server = new HttpServer({
-  listener: options.express ? throughExpress(api) : api,
-  refusals,
-  ...(options.tls === undefined
-    ? {}
-    : {
-        tls: {
-          pair: parseTlsPair(
-            readFileSync(options.tls.certFile, 'utf8'),
-            readFileSync(options.tls.keyFile, 'utf8'),
-          ),
-        },
-      }),
-});
+const listener = options.express ? throughExpress(api) : api;
+const ANYWHERE = { address: '127.0.0.1', port: 0 };
 authentication.start();
 await audit.probe();
 for (const { check } of authentication.dependencies) await check(AbortSignal.timeout(30_000));
-const { port } = await server.listen({ address: '127.0.0.1', port: 0 });
+const { port } = await new HttpServer({ listener, refusals }).listen(ANYWHERE);
+const tlsPort = options.tls === undefined ? undefined : await listenTls(options.tls);
 serveParent();
-tellParent({ port });
+tellParent({ port, tlsPort });
+
+async function listenTls({ certFile, keyFile }: NonNullable<KerbridgeOptions['tls']>): Promise<number> {
+  const pair = parseTlsPair(readFileSync(certFile, 'utf8'), readFileSync(keyFile, 'utf8'));
+  return (await new HttpServer({ listener, refusals, tls: { pair } }).listen(ANYWHERE)).port;
+}
 
 /** The same route, found by Express. */
-function throughExpress(listener: RequestListener): RequestListener {
+function throughExpress(route: RequestListener): RequestListener {
   const router = createRouter();
   router.all('/v1/credentials', (request, response) => {
-    listener(request, response);
+    route(request, response);
   });
   return router;
 }

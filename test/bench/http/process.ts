@@ -10,6 +10,8 @@ export function tellParent(message: object): void {
 /** A server of a measurement, in a process of its own. */
 export interface Side {
   readonly port: number;
+  /** For HTTPS, where the side has two. */
+  readonly tlsPort: number | undefined;
   /** ms of processor time that the process has used. */
   cpuMs(): Promise<number>;
   stop(): void;
@@ -18,9 +20,10 @@ export interface Side {
 /** Starts a file of this folder and waits until it says where it listens. */
 export async function startSide(file: string, args: readonly string[] = []): Promise<Side> {
   const child = start(file, args);
-  const { port } = (await nextMessage(child)) as { port: number };
+  const { port, tlsPort } = (await nextMessage(child)) as { port: number; tlsPort?: number };
   return {
     port,
+    tlsPort,
     cpuMs: async () => ((await ask(child, 'cpu')) as { cpuMs: number }).cpuMs,
     stop: () => child.disconnect(),
   };
