@@ -1,4 +1,4 @@
-import { Watchdog } from '../concurrency/watchdog.ts';
+import { Watchdog } from '../time/watchdog.ts';
 import type { Clock } from '../time/clock.ts';
 import { InstantFormatter } from '../time/format-instant.ts';
 import type { AuditDestination } from './audit-destination.ts';
