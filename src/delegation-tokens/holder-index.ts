@@ -1,3 +1,4 @@
+import { inTurns } from '../concurrency/in-turns.ts';
 import type { HolderPod } from './holders.ts';
 import { type LiveToken, stateOf } from './live-token.ts';
 import type { TokenScope } from './token-record.ts';
@@ -7,8 +8,8 @@ import type { TokenScope } from './token-record.ts';
  * created up to this long after a token was retired counts as a holder all the same.
  */
 export const CLOCK_SLACK_MS = 300_000;
-/** Pods looked at in one go: some 1 ms. */
-const CHUNK = 2_000;
+/** Pods looked at in one go. */
+const CHUNK = 500;
 
 interface Group {
   pods: number;
@@ -19,23 +20,24 @@ interface Group {
 export class HolderIndex {
   readonly #groups = new Map<string, Group>();
 
-  /** Leaves the event loop to others now and then. `breathe` resolves in a later turn of it. */
-  static async of(pods: Iterable<HolderPod>, breathe: () => Promise<void>): Promise<HolderIndex> {
+  /** For tokens of these scopes. `breathe` resolves in a later turn of the event loop. */
+  static async of(
+    pods: Iterable<HolderPod>,
+    {
+      scopes,
+      breathe,
+    }: { readonly scopes: ReadonlySet<TokenScope['type']>; readonly breathe: () => Promise<void> },
+  ): Promise<HolderIndex> {
     const index = new HolderIndex();
-    let count = 0;
-    for (const pod of pods) {
-      index.#add(pod);
-      count += 1;
-      if (count % CHUNK === 0) await breathe();
-    }
+    await inTurns(pods, { size: CHUNK, breathe }, (pod) => index.#add(pod, scopes));
     return index;
   }
 
-  #add({ namespace, uid, stampedUser, createdAt }: HolderPod): void {
+  #add({ namespace, uid, stampedUser, createdAt }: HolderPod, scopes: ReadonlySet<TokenScope['type']>): void {
     if (stampedUser === undefined) return;
-    this.#count(`u\n${stampedUser}`, createdAt);
-    this.#count(`n${namespace}\n${stampedUser}`, createdAt);
-    this.#count(`p${uid}\n${stampedUser}`, createdAt);
+    if (scopes.has('user')) this.#count(`u\n${stampedUser}`, createdAt);
+    if (scopes.has('namespace')) this.#count(`n${namespace}\n${stampedUser}`, createdAt);
+    if (scopes.has('pod')) this.#count(`p${uid}\n${stampedUser}`, createdAt);
   }
 
   #count(key: string, createdAt: number): void {

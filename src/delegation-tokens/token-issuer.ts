@@ -1,4 +1,5 @@
 import type { Clock } from '../time/clock.ts';
+import { compactToken } from './compact-token.ts';
 import type { TokenSource } from './credentials.ts';
 import { isSameSlot } from './live-token.ts';
 import { isSameToken } from './live-tokens.ts';
@@ -146,7 +147,7 @@ export class TokenIssuer {
     // `realUser` is for the token service to judge: it knows as whom it asked.
     verifyIssuedToken(token, { owner, renewer, kind, proxyUser: undefined });
     reusePeriodMs(token);
-    return { cluster, source: name, kind, renewer, scope, stampedUser, token, issuedAt };
+    return compactToken({ cluster, source: name, kind, renewer, scope, stampedUser, token, issuedAt });
   }
 
   async #record(target: IssueTarget, key: string, recorded: RecordedToken, call: IssueCall): Promise<void> {

@@ -1,3 +1,4 @@
+import { inTurns } from '../concurrency/in-turns.ts';
 import type { Clock } from '../time/clock.ts';
 import { SteadyClock } from '../time/steady-clock.ts';
 import type { TokenSource } from './credentials.ts';
@@ -72,6 +73,8 @@ const SPREAD_MS = 5;
 const ADOPTED_MS = 1_000;
 const LOOK_EVERY = { share: 0.1, leastMs: 1_000, mostMs: 30_000 };
 const WRITE_TIMEOUT_MS = 20_000;
+/** Tokens looked at in one go. */
+const LOOK_CHUNK = 1_000;
 
 /**
  * The delegation tokens of all users: handed out, kept alive, and ended when nobody holds them any more. Nothing here ends a
@@ -88,12 +91,14 @@ export class TokenLife {
   readonly #renewers = new Map<TokenSource, Renewer<LiveToken>>();
   readonly #unused: UnusedTokens;
   readonly #stopped = new AbortController();
+  readonly #breathe: () => Promise<void>;
   readonly #retiring = new Set<Slot>();
   #isLoaded = false;
   #added = 0;
 
   constructor(options: TokenLifeOptions) {
     this.#options = options;
+    this.#breathe = options.breathe ?? breathe;
     const { clock, random, sharing, timing, onStep } = options;
     const flightTimeoutMs = options.flightTimeoutMs ?? FLIGHT_TIMEOUT_MS;
     this.#steady = new SteadyClock(clock);
@@ -151,7 +156,7 @@ export class TokenLife {
       timeoutMs: WRITE_TIMEOUT_MS,
       onSettled: (live) => this.#renewers.get(live.slot.source)?.remove(live),
       onKept: (live) => this.#renewers.get(live.slot.source)?.schedule(live, this.now()),
-      breathe: options.breathe ?? breathe,
+      breathe: this.#breathe,
       onEvent: (event) => this.#tell(event),
       ...(onStep === undefined ? {} : { onStep }),
     });
@@ -324,10 +329,9 @@ export class TokenLife {
         return;
       }
       try {
-        for (const live of this.tokens.values()) {
-          if (live.slot.current === live && live.slot.generations.length > 1)
-            void this.#retireOlder(live.slot);
-        }
+        await inTurns(this.tokens.values(), { size: LOOK_CHUNK, breathe: this.#breathe }, ({ slot }) => {
+          if (slot.generations.length > 1) void this.#retireOlder(slot);
+        });
         this.cache.sweep();
         await this.#unused.look();
       } catch (error) {

@@ -1,4 +1,5 @@
 import { withDeadline } from '../concurrency/deadline.ts';
+import { inTurns } from '../concurrency/in-turns.ts';
 import type { Clock } from '../time/clock.ts';
 import type { PodHolders } from './holders.ts';
 import { HolderIndex } from './holder-index.ts';
@@ -6,7 +7,7 @@ import type { LiveToken } from './live-token.ts';
 import { isInUse, isSameToken, type LiveTokens } from './live-tokens.ts';
 import type { RecordBook } from './record-book.ts';
 import type { Sharing } from './sharing.ts';
-import type { RecordedToken } from './token-record.ts';
+import type { RecordedToken, TokenScope } from './token-record.ts';
 import { TokenServiceError } from './token-service.ts';
 
 /** Where a process may die, for tests that make it die there. */
@@ -72,20 +73,22 @@ export class UnusedTokens {
     const { tokens, holders, now, idleMs, sharing, stalenessMs, breathe } = this.#options;
     const pods = holders.lastSeen();
     if (pods === undefined) return;
-    const index = await HolderIndex.of(pods, breathe);
+    const turns = { size: LOOK_CHUNK, breathe };
+    const scopes = new Set<TokenScope['type']>();
+    await inTurns(tokens.values(), turns, (live) => scopes.add(live.slot.scope.type));
+    const index = await HolderIndex.of(pods, { scopes, breathe });
     const unheld: LiveToken[] = [];
-    let looked = 0;
-    for (const live of tokens.values()) {
-      looked += 1;
-      if (looked % LOOK_CHUNK === 0) await breathe();
-      if (live.recorded.tombstonedAt !== undefined || live.gone) continue;
+    await inTurns(tokens.values(), turns, (live) => {
+      if (live.recorded.tombstonedAt !== undefined || live.gone) return;
+      // The first of its scope, and newer than the index: it is looked at the next time.
+      if (!scopes.has(live.slot.scope.type)) return;
       live.holders = index.holdersOf(live, stalenessMs);
       if (live.holders > 0) live.unheldSince = undefined;
       else live.unheldSince ??= now();
       const isIdle = live.unheldSince !== undefined && now() - live.unheldSince >= idleMs;
       const { id, stampedUser } = live.slot;
       if (isIdle && sharing.cancelPolicyOf(id.namespace, stampedUser) === 'when-unused') unheld.push(live);
-    }
+    });
     await inParallel(unheld, (live) => this.#tombstone(live));
   }
 
@@ -115,20 +118,21 @@ export class UnusedTokens {
     const { tokens, now, stalenessMs, holders, breathe, sharing, onEvent } = this.#options;
     const ripe: LiveToken[] = [];
     const kept: LiveToken[] = [];
-    for (const live of tokens.values()) {
-      if (live.recorded.tombstonedAt === undefined) continue;
+    await inTurns(tokens.values(), { size: LOOK_CHUNK, breathe }, (live) => {
+      if (live.recorded.tombstonedAt === undefined) return;
       const hasReachedAll = this.#msSinceSeen(live, live.recorded.tombstonedAt) > stalenessMs;
-      if (!hasReachedAll || now() - live.unansweredAt < pauseMs(live.failures)) continue;
+      if (!hasReachedAll || now() - live.unansweredAt < pauseMs(live.failures)) return;
       // The rules may be others than when it was tombstoned.
       const { id, stampedUser } = live.slot;
       (sharing.cancelPolicyOf(id.namespace, stampedUser) === 'never' ? kept : ripe).push(live);
-    }
+    });
     await inParallel(kept, (live) => this.#keep(live));
     // One list for all of a namespace; for what all namespaces share, one of everything.
     const byNamespace = Map.groupBy(ripe, (live) => live.slot.id.namespace);
     for (const [namespace, ofNamespace] of byNamespace) {
       try {
-        const index = await HolderIndex.of(await holders.listNow(namespace), breathe);
+        const scopes = new Set(ofNamespace.map((live) => live.slot.scope.type));
+        const index = await HolderIndex.of(await holders.listNow(namespace), { scopes, breathe });
         await inParallel(ofNamespace, (live) =>
           index.holdersOf(live, stalenessMs) > 0 ? this.#keep(live) : this.#cancel(live),
         );
@@ -197,7 +201,8 @@ export class UnusedTokens {
   }
 }
 
-const LOOK_CHUNK = 5_000;
+/** Tokens looked at in one go. */
+const LOOK_CHUNK = 1_000;
 const LONGEST_PAUSE_MS = 600_000;
 
 /** Between two tries to cancel a token. */

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { z } from 'zod';
+import { compactToken } from '../delegation-tokens/compact-token.ts';
 import type { IssueClaim, RecordedToken, RecordId, TokenRecord } from '../delegation-tokens/token-record.ts';
 import { toDelegationToken } from '../hadoop/codec/delegation-token.ts';
 import { findMismatch } from './find-mismatch.ts';
@@ -112,10 +113,10 @@ function encodeToken({ token, ...rest }: RecordedToken): z.input<typeof tokenSch
 /** Throws CodecError. */
 function decodeToken(read: z.output<typeof tokenSchema>): RecordedToken {
   const { service, identifier, password, retiredAt, tombstonedAt, ...rest } = read;
-  return {
+  return compactToken({
     ...rest,
     token: toDelegationToken({ kind: rest.kind, service, identifier, password }),
     ...(retiredAt === undefined ? {} : { retiredAt }),
     ...(tombstonedAt === undefined ? {} : { tombstonedAt }),
-  };
+  });
 }

@@ -9,7 +9,7 @@ import { down, type Stack, status, up } from '../../stack/stack.ts';
 
 const AUDIENCE = 'kerbridge';
 const ACCOUNT = TestNamespace.DEFAULT_ACCOUNT;
-const CALLS_AT_ONCE = 16;
+const CALLS_AT_ONCE = 32;
 const CALL_TIMEOUT_MS = 60_000;
 
 export interface PodOrder {
