@@ -55,6 +55,21 @@ describe('auditFile', () => {
     expect(await readFile(path, 'utf8')).toBe('a\nbetween\nb\nc\n');
   });
 
+  it('takes large pieces whole where it is a file, and what POSIX says where it is a pipe', async () => {
+    const destination = auditFile(path, new FakeClock());
+    await destination.prepare();
+    expect(destination.wholeBytes).toBe(65_536);
+    await destination.close();
+    const pipe = join(directory, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+    const toPipe = auditFile(pipe, new FakeClock());
+    await toPipe.prepare();
+    expect(toPipe.wholeBytes).toBeUndefined();
+    await toPipe.close();
+    closeSync(reader);
+  });
+
   it('sees half a line that somebody has left', async () => {
     await writeFile(path, 'a\n{"half');
     const destination = auditFile(path, new FakeClock());
