@@ -1,4 +1,5 @@
 import { Secret } from '../observability/secret.ts';
+import { sharedText } from './compact-text.ts';
 import type { RecordedToken } from './token-record.ts';
 import type { DelegationToken } from './token-service.ts';
 
@@ -22,11 +23,11 @@ class CompactToken implements DelegationToken {
   readonly #identifierLength: number;
 
   constructor(token: DelegationToken) {
-    this.kind = same(token.kind);
-    this.service = same(token.service);
-    this.owner = same(token.owner);
-    this.renewer = same(token.renewer);
-    this.realUser = same(token.realUser);
+    this.kind = sharedText(token.kind);
+    this.service = sharedText(token.service);
+    this.owner = sharedText(token.owner);
+    this.renewer = sharedText(token.renewer);
+    this.realUser = sharedText(token.realUser);
     this.issueDate = token.issueDate;
     this.maxDate = token.maxDate;
     this.sequenceNumber = token.sequenceNumber;
@@ -49,28 +50,16 @@ function toBytes(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, 'latin1'));
 }
 
-/** Names of users and kinds, each once, however many tokens have it. Past this many all are forgotten, and learnt again. */
-const MAX_TEXTS = 100_000;
-const texts = new Map<string, string>();
-
-function same(text: string): string {
-  const known = texts.get(text);
-  if (known !== undefined) return known;
-  if (texts.size >= MAX_TEXTS) texts.clear();
-  texts.set(text, text);
-  return text;
-}
-
 /** The same, in as few bytes as it may be kept in. */
 export function compactToken(recorded: RecordedToken): RecordedToken {
   const { scope, issuedAt, retiredAt, tombstonedAt } = recorded;
   return {
-    cluster: same(recorded.cluster),
-    source: same(recorded.source),
-    kind: same(recorded.kind),
-    renewer: same(recorded.renewer),
-    scope: scope.type === 'namespace' ? { type: scope.type, namespace: same(scope.namespace) } : scope,
-    stampedUser: same(recorded.stampedUser),
+    cluster: sharedText(recorded.cluster),
+    source: sharedText(recorded.source),
+    kind: sharedText(recorded.kind),
+    renewer: sharedText(recorded.renewer),
+    scope: scope.type === 'namespace' ? { type: scope.type, namespace: sharedText(scope.namespace) } : scope,
+    stampedUser: sharedText(recorded.stampedUser),
     token: new CompactToken(recorded.token),
     issuedAt,
     ...(retiredAt === undefined ? {} : { retiredAt }),

@@ -1,3 +1,4 @@
+import { inOnePiece } from './compact-text.ts';
 import type { TokenSource } from './credentials.ts';
 import { createLiveToken, type LiveToken, type Slot, slotKey } from './live-token.ts';
 import { keyOf } from './record-book.ts';
@@ -51,7 +52,7 @@ export class LiveTokens {
 
   /** The record as it is now; undefined: there is none. */
   apply(id: RecordId, record: TokenRecord | undefined): void {
-    const key = keyOf(id);
+    const key = inOnePiece(keyOf(id));
     // By key: one that is searched for in a list makes a record of a thousand tokens a matter of seconds.
     const gone = new Map((this.#records.get(key) ?? NONE).map((live) => [tokenKey(live.recorded), live]));
     const added: LiveToken[] = [];
@@ -74,13 +75,14 @@ export class LiveTokens {
       live.gone = true;
       this.#renumber(live, (others) => others.filter((other) => other !== live));
     }
-    for (const live of added) this.#renumber(live, (others) => [...others, live]);
+    for (const live of added) this.#renumber(live, (others) => others.concat(live));
     this.#size += added.length - removed.length;
     this.#counts.set(id.namespace, this.countIn(id.namespace) + added.length - removed.length);
     if (this.countIn(id.namespace) === 0) this.#counts.delete(id.namespace);
     const bySlot = Map.groupBy(after, (live) => live.slot);
     for (const { slot } of removed) if (!bySlot.has(slot)) bySlot.set(slot, []);
-    for (const [slot, generations] of bySlot) this.#settle(slot, exactly(generations));
+    for (const [slot, generations] of bySlot)
+      this.#settle(slot, generations.length === after.length ? after : exactly(generations));
     for (const live of removed) this.#options.onRemoved(live);
     for (const live of added) this.#options.onAdded(live);
   }
@@ -106,7 +108,7 @@ export class LiveTokens {
   #slotOf(source: TokenSource, id: RecordId, recorded: RecordedToken): Slot {
     const slots = this.#slots.get(source) ?? new Map<string, Slot>();
     const { scope, stampedUser } = recorded;
-    const key = slotKey(id.owner, stampedUser, scope);
+    const key = inOnePiece(slotKey(id.owner, stampedUser, scope));
     const known = slots.get(key);
     if (known !== undefined) return known;
     const slot: Slot = { key, id, source, scope, stampedUser, current: undefined, generations: NONE };

@@ -1,5 +1,6 @@
 import { Backoff } from '../concurrency/backoff.ts';
 import type { Clock } from '../time/clock.ts';
+import { inOnePiece } from './compact-text.ts';
 import type { RecordId, TokenRecord } from './token-record.ts';
 import { type StoreCallOptions, type StoredRecord, type TokenStore, TokenStoreError } from './token-store.ts';
 
@@ -85,13 +86,13 @@ export class RecordBook {
         if (mustRead) await this.#read(id, { signal });
         mustRead = true;
         const known = this.#known.get(key);
-        const record = known?.record ?? { ...id, tokens: [], claims: [] };
+        const record = known?.record ?? emptyRecord(id);
         const changed = change(record);
         if (changed === undefined) return record;
         const result = await store.write(changed, known?.version, { signal });
         if (result.outcome === 'written') {
           this.#learnWritten(id, result.stored, known);
-          return result.stored?.record ?? { ...id, tokens: [], claims: [] };
+          return result.stored?.record ?? emptyRecord(id);
         }
         continue;
       } catch (error) {
@@ -164,9 +165,13 @@ export class RecordBook {
     const key = keyOf(id);
     if (stored?.version === this.#known.get(key)?.version) return;
     if (stored === undefined) this.#known.delete(key);
-    else this.#known.set(key, stored);
+    else this.#known.set(inOnePiece(key), stored);
     this.#options.onRecord(id, stored?.record);
   }
+}
+
+function emptyRecord({ namespace, owner }: RecordId): TokenRecord {
+  return { namespace, owner, tokens: [], claims: [] };
 }
 
 /** Versions are opaque, but where both end in a number, as all of ours do, that tells which came first. */

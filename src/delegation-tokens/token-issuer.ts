@@ -158,7 +158,7 @@ export class TokenIssuer {
         // The reply to an earlier try may have been lost, and not the write.
         record.tokens.some((token) => isSameToken(token, recorded))
           ? undefined
-          : { ...record, tokens: [...record.tokens, recorded], claims: claimsWithout(record, slot) },
+          : { ...record, tokens: record.tokens.concat(recorded), claims: claimsWithout(record, slot) },
       call,
     );
     this.#unrecorded.delete(key);

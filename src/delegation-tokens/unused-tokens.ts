@@ -231,7 +231,7 @@ export async function changeToken(
         if (known === undefined) return undefined;
         const changed = change(known);
         const others = record.tokens.filter((token) => token !== known);
-        return { ...record, tokens: changed === undefined ? others : [...others, changed] };
+        return { ...record, tokens: changed === undefined ? others : others.concat(changed) };
       },
       { signal: within },
     ),
