@@ -20,7 +20,8 @@ export class LiveTokens {
   readonly #records = new Map<string, readonly LiveToken[]>();
   /** By namespace; undefined: shared by all. */
   readonly #counts = new Map<string | undefined, number>();
-  readonly #numbers = new Map<number, readonly LiveToken[]>();
+  /** Most often there is one of a number, and no array for it. */
+  readonly #numbers = new Map<number, LiveToken | readonly LiveToken[]>();
   #size = 0;
 
   constructor(options: LiveTokensOptions) {
@@ -42,7 +43,8 @@ export class LiveTokens {
 
   /** Sequence numbers are those of one server. */
   withNumber(sequenceNumber: number): readonly LiveToken[] {
-    return this.#numbers.get(sequenceNumber) ?? NONE;
+    const known = this.#numbers.get(sequenceNumber) ?? NONE;
+    return 'slot' in known ? [known] : known;
   }
 
   /** Undefined: no token of it is recorded. */
@@ -91,7 +93,11 @@ export class LiveTokens {
     const { sequenceNumber } = recorded.token;
     const changed = change(this.withNumber(sequenceNumber));
     if (changed.length === 0) this.#numbers.delete(sequenceNumber);
-    else this.#numbers.set(sequenceNumber, changed);
+    else
+      this.#numbers.set(
+        sequenceNumber,
+        changed.length === 1 && changed[0] !== undefined ? changed[0] : changed,
+      );
   }
 
   /** After one of them was closed, or opened again. */

@@ -193,8 +193,12 @@ function slotOf({ source, scope, stampedUser }: IssueTarget): Omit<IssueClaim, '
   return { cluster, source: name, kind, renewer, scope, stampedUser };
 }
 
+/** One for all records. */
+const NO_CLAIMS: readonly IssueClaim[] = Object.freeze([]);
+
 function claimsWithout(record: TokenRecord, slot: Parameters<typeof isSameSlot>[0]): readonly IssueClaim[] {
-  return record.claims.filter((claim) => !isSameSlot(claim, slot));
+  const others = record.claims.filter((claim) => !isSameSlot(claim, slot));
+  return others.length === 0 ? NO_CLAIMS : others;
 }
 
 /** What a flight that ran out of time rejects with. */

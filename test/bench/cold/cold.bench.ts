@@ -39,6 +39,7 @@ export const coldBench: Bench = {
     };
     const names = ['plain', 'stored', 'memory'] as const;
     const seconds: Record<(typeof names)[number], number[]> = { plain: [], stored: [], memory: [] };
+    const before = { stored: await figuresOf(stored), memory: await figuresOf(memory) };
     for (const [round, serviceAccountTokens] of rounds.entries()) {
       for (const name of round % 2 === 0 ? names : names.toReversed()) {
         const startedAt = performance.now();
@@ -50,6 +51,16 @@ export const coldBench: Bench = {
       const perSecond = median(seconds[name].map((each) => USERS.length / each));
       print(
         `${name.padEnd(7)} ${perSecond.toFixed(0)} tokens/s (${USERS.length} users a round, ${CALLERS} callers)`,
+      );
+    }
+    const count = rounds.length * USERS.length;
+    for (const [name, serve] of Object.entries({ stored, memory })) {
+      const now = await figuresOf(serve);
+      const each = (key: keyof ServeFigures): string =>
+        ((1000 * (now[key] - before[name as 'stored' | 'memory'][key])) / count).toFixed(1);
+      print(
+        `${name.padEnd(7)} each request ${each('requests')} ms, of that TokenReview ${each('reviews')} ms, ` +
+          `GETDELEGATIONTOKEN ${each('issues')} ms; ${each('cpu')} ms of CPU in serve`,
       );
     }
     const ratio = (name: 'stored' | 'memory'): number =>
@@ -71,6 +82,28 @@ async function askServe(
     });
     if (status !== 200) throw new Error(`serve answered ${status}: ${text}`);
   });
+}
+
+/** Sums, in s. */
+interface ServeFigures {
+  readonly cpu: number;
+  readonly requests: number;
+  readonly reviews: number;
+  readonly issues: number;
+}
+
+async function figuresOf({ adminUrl }: ServeProcess): Promise<ServeFigures> {
+  const text = await (await fetch(`${adminUrl}/metrics`)).text();
+  const sumOf = (name: string): number => {
+    const line = text.split('\n').find((each) => each.startsWith(name));
+    return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ')));
+  };
+  return {
+    cpu: sumOf('process_cpu_seconds_total '),
+    requests: sumOf('kerbridge_http_request_duration_seconds_sum'),
+    reviews: sumOf('kerbridge_token_review_duration_seconds_sum'),
+    issues: sumOf('kerbridge_hadoop_call_duration_seconds_sum{cluster="stack",operation="issue"}'),
+  };
 }
 
 /** Asks for the token of a user with the cookie that one login gave. */

@@ -38,8 +38,8 @@ export class ManyTokens {
   renewals = 0;
   /** What the pods were when they were last looked at; undefined: nobody looks. */
   pods: readonly HolderPod[] | undefined;
-  /** Called at the begin of each look at the pods, and whenever it has left the event loop to others. */
-  onLook: (part: 'begin' | 'pause') => void = () => {};
+  /** Called at the begin of each look at the pods. */
+  onLook: () => void = () => {};
   readonly #count: number;
   readonly #getCredentials: ReturnType<typeof createGetCredentials>;
   readonly #prepared: PreparedCredentials;
@@ -53,7 +53,7 @@ export class ManyTokens {
       store: store(clock, source),
       holders: {
         lastSeen: () => {
-          this.onLook('begin');
+          this.onLook();
           return this.pods;
         },
         listNow: () => Promise.reject(new Error('nothing is cancelled here')),
@@ -71,11 +71,6 @@ export class ManyTokens {
           throw new Error(`a renewal came to ${event.proof.outcome}`, { cause: event.proof });
         this.renewals += 1;
         this.#onRenewal();
-      },
-      breathe: async () => {
-        this.onLook('pause');
-        await breathe();
-        this.onLook('pause');
       },
     });
     this.#getCredentials = createGetCredentials({ sources: [source], cache: this.life.cache, clock });

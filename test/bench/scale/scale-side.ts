@@ -28,8 +28,6 @@ export interface RenewedFigures {
 export interface DelayFigures {
   readonly renewals: number;
   readonly looks: number;
-  /** The longest time that a look held the event loop, ms. */
-  readonly longestTurnMs: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
@@ -81,19 +79,9 @@ async function wait({ forMs, pods }: Question & { type: 'wait' }): Promise<Delay
         });
   await many.renewUntil(1);
   let looks = 0;
-  let longestTurnMs = 0;
   let longestGcMs = 0;
-  let turnBegan: number | undefined;
-  many.onLook = (part) => {
-    const now = performance.now();
-    if (part === 'begin') {
-      looks += 1;
-      turnBegan = now;
-    } else if (turnBegan === undefined) turnBegan = now;
-    else {
-      longestTurnMs = Math.max(longestTurnMs, now - turnBegan);
-      turnBegan = undefined;
-    }
+  many.onLook = () => {
+    looks += 1;
   };
   const collections = new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) longestGcMs = Math.max(longestGcMs, duration);
@@ -112,7 +100,6 @@ async function wait({ forMs, pods }: Question & { type: 'wait' }): Promise<Delay
   return {
     renewals: many.renewals - renewalsBefore,
     looks,
-    longestTurnMs,
     p50Ms: ms(histogram.percentile(50)),
     p99Ms: ms(histogram.percentile(99)),
     maxMs: ms(histogram.max),

@@ -100,19 +100,11 @@ async function wait(side: ChildProcess, pods: number): Promise<DelayFigures> {
   return (await ask(side, { type: 'wait', forMs: WAIT_MS, pods })) as DelayFigures;
 }
 
-function describeDelay({
-  renewals,
-  looks,
-  longestTurnMs,
-  p50Ms,
-  p99Ms,
-  maxMs,
-  longestGcMs,
-}: DelayFigures): string {
+function describeDelay({ renewals, looks, p50Ms, p99Ms, maxMs, longestGcMs }: DelayFigures): string {
   const perSecond = renewals / (WAIT_MS / 1000);
   return (
     `${perSecond.toFixed(1)} renewals/s; p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, ` +
     `most ${maxMs.toFixed(1)} ms, longest collection of garbage ${longestGcMs.toFixed(1)} ms` +
-    (looks > 1 ? `; ${looks} looks, longest turn of one ${longestTurnMs.toFixed(1)} ms` : '')
+    (looks > 1 ? `; ${looks} looks` : '')
   );
 }
