@@ -117,9 +117,9 @@ describe(`faults of ${FAULT_MS / 1000} s under a steady load`, () => {
         );
         return { during, newcomer: { status, code: json['code'], retryAfter: headers.get('retry-after') } };
       }
-      const turnedAway = (code: string) => ({
+      const turnedAway = (code: RegExp) => ({
         status: 503,
-        code,
+        code: expect.stringMatching(code) as unknown,
         retryAfter: expect.stringMatching(/^\d+$/) as unknown,
       });
 
@@ -129,12 +129,12 @@ describe(`faults of ${FAULT_MS / 1000} s under a steady load`, () => {
         if (faults.includes('API server')) {
           // Who was reviewed a moment ago is served, then nobody.
           expect(statuses).toEqual(new Set([200, 503]));
-          expect(suffered.newcomer).toEqual(turnedAway('authentication-unavailable'));
+          expect(suffered.newcomer).toEqual(turnedAway(/^authentication-unavailable$/));
         } else {
           expect(statuses).toEqual(new Set([200]));
-          expect(suffered.newcomer).toEqual(
-            turnedAway(faults[0] === 'KDC' ? 'kerberos-unavailable' : 'hadoop-unavailable'),
-          );
+          // Without a KDC a call may wait for its turn until its time is up: then it is Hadoop that was not reached.
+          const code = faults.includes('KDC') ? /^(kerberos|hadoop)-unavailable$/ : /^hadoop-unavailable$/;
+          expect(suffered.newcomer).toEqual(turnedAway(code));
         }
       }
 
