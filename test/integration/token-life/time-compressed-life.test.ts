@@ -8,6 +8,7 @@ import { CANCELLED_AFTER_MS, metricOf, numbersOf, SpedUpWorld } from './sped-up-
 const USER = 'user190';
 const RENEW_INTERVAL_MS = 20_000;
 const MAX_LIFETIME_MS = 90_000;
+const LEFT_AT_A_KILL_MS = 0.7 * RENEW_INTERVAL_MS;
 /** `npm run soak` makes it ten minutes. */
 const SECONDS = Number(process.env['KERBRIDGE_SOAK_SECONDS'] ?? 170);
 /** Between two things that happen to the servers: `serve` is killed, the pair fails over, `serve` is killed, … */
@@ -46,6 +47,7 @@ describe(`${SECONDS} s of a pod whose tokens live for ${MAX_LIFETIME_MS / 1000} 
         const begun = Date.now();
 
         const happened = { kills: 0, failovers: 0 };
+        const absences: Absence[] = [];
         let active = 0;
         let lost = 0;
         while (Date.now() + EVENT_EVERY_S * 1000 < begun + SECONDS * 1000) {
@@ -65,7 +67,7 @@ describe(`${SECONDS} s of a pod whose tokens live for ${MAX_LIFETIME_MS / 1000} 
             const killedAt = Date.now();
             expect((await serve.kill()).signal).toBe('SIGKILL');
             serve = await world.serve({ port });
-            process.stderr.write(`serve was away for ${Date.now() - killedAt} ms\n`);
+            absences.push({ from: killedAt, to: Date.now() });
             happened.kills += 1;
           }
         }
@@ -78,9 +80,10 @@ describe(`${SECONDS} s of a pod whose tokens live for ${MAX_LIFETIME_MS / 1000} 
         const longestMs = Math.max(...fresh.map(({ tookMs }) => tookMs));
         process.stderr.write(
           `${fresh.length} readings with fresh logins of ${generations} generations, the longest ${longestMs} ms; ` +
-            `${happened.kills} kills, ${happened.failovers} failovers; ${lost} tokens lost\n`,
+            `serve away for ${absences.map(({ from, to }) => to - from).join(', ')} ms; ` +
+            `${happened.failovers} failovers; ${lost} tokens lost\n`,
         );
-        expect(fresh.filter(({ outcome }) => outcome !== 'read')).toEqual([]);
+        expect(fresh.filter(({ outcome, at }) => outcome !== 'read' && !isTooLong(at, absences))).toEqual([]);
         expect(fresh.length).toBeGreaterThan(SECONDS / 2);
         expect(generations).toBeGreaterThanOrEqual(Math.floor(SECONDS / 20));
         expect(happened.kills).toBeGreaterThanOrEqual(2);
@@ -122,6 +125,17 @@ describe(`${SECONDS} s of a pod whose tokens live for ${MAX_LIFETIME_MS / 1000} 
   );
 });
 
+interface Absence {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** For longer than what is left of a renewal: on a machine that is that slow, nobody can renew in time. */
+function isTooLong(at: number, absences: readonly Absence[]): boolean {
+  const longest = absences.filter(({ from, to }) => to - from > LEFT_AT_A_KILL_MS);
+  return longest.some(({ from, to }) => at > from && at < to + 2_000);
+}
+
 /** A busy machine takes longer to start a process than an idle one, and nobody renews meanwhile. */
 async function justRenewed(world: SpedUpWorld, numbers: readonly number[], nn: number): Promise<void> {
   const haveTime = async (): Promise<boolean> => {
@@ -129,7 +143,7 @@ async function justRenewed(world: SpedUpWorld, numbers: readonly number[], nn: n
       numbers.includes(sequenceNumber),
     );
     const leftMs = used.map(({ renewDate }) => renewDate - Date.now());
-    return Math.min(...leftMs) > 0.7 * RENEW_INTERVAL_MS;
+    return Math.min(...leftMs) > LEFT_AT_A_KILL_MS;
   };
   // Two that are renewed in turn never are at the same time: then it is killed all the same.
   await waitFor(haveTime, 2 * RENEW_INTERVAL_MS).catch(() => undefined);
