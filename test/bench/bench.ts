@@ -4,10 +4,12 @@ export interface Bench {
   /**
    * @param print one line a figure
    * @param record a figure of the table and of `bench-results.json`
+   * @param isNamed asked for by `--only`, so it may take longer than its share
    * Throws when it could not measure.
    */
   readonly run: (
     print: (line: string) => void,
     record: (key: string, value: number) => void,
+    options: { readonly isNamed: boolean },
   ) => Promise<void>;
 }

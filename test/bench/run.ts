@@ -44,6 +44,7 @@ for (const { name, run } of parts) {
     (key, value) => {
       results[key] = Number(value.toPrecision(4));
     },
+    { isNamed: wanted.includes(name) },
   );
 }
 const rows = Object.entries(results).map(([key, value]) => `  ${key.padEnd(28)} ${value}\n`);
