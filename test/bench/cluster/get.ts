@@ -8,9 +8,14 @@ export interface Got {
 }
 
 /** One GET over the agent's connections. */
-export function get(agent: Agent, url: string, headers: Readonly<Record<string, string>>): Promise<Got> {
+export function get(
+  agent: Agent,
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  from: { readonly localAddress?: string } = {},
+): Promise<Got> {
   return new Promise((resolve, reject) => {
-    const asked = request(url, { agent, headers }, (response) => {
+    const asked = request(url, { agent, headers, ...from }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
       response.on('error', reject).on('end', () => {
