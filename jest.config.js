@@ -11,6 +11,8 @@ const project = (displayName, testMatch, extra = {}) => ({
 export default {
   // Of it.concurrent: those tests wait for other processes, which wait for time to pass.
   maxConcurrency: 16,
+  // The first test of a file has its imports in it, which take their time on a machine that does much else.
+  testTimeout: 20_000,
   projects: [
     project('unit', ['<rootDir>/src/**/*.test.ts', '<rootDir>/test/**/*.unit.test.ts']),
     project('integration', ['<rootDir>/test/integration/**/*.test.ts'], {
