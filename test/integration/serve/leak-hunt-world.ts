@@ -148,7 +148,7 @@ export class LeakHuntWorld implements AsyncDisposable {
     for (const token of world.shown) secrets.addJwt('a token that was shown', token);
     for (const cookie of tap.cookies) {
       secrets.add('cookie', cookie);
-      secrets.add('signature of a cookie', cookie.slice(cookie.lastIndexOf('s=') + 2));
+      secrets.add('signature of a cookie', cookie.slice(cookie.lastIndexOf('&s=') + 3));
     }
     for (const token of tap.negotiateTokens) {
       secrets.add('Negotiate header', token);
