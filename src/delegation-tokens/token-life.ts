@@ -279,6 +279,7 @@ export class TokenLife {
   async #dropLater(live: LiveToken): Promise<void> {
     try {
       await this.#drop(live, this.#stopped.signal);
+      this.#options.onStep?.('dropped');
     } catch (error) {
       this.#tell({ type: 'not-written', slot: live.slot, error });
       this.#renewers.get(live.slot.source)?.schedule(live, this.now() + WRITE_TIMEOUT_MS);
