@@ -64,7 +64,13 @@ clusters: [{ name: main, hadoopConf: /c, keytab: /k }, { name: bad, hadoopConf: 
     expect(findings.every(({ fix }) => (fix ?? '') !== '')).toBe(true);
     expect(isWhole).toBe(false);
     expect(clusters.map(({ cluster, index }) => `${index} ${cluster.name}`)).toEqual(['0 main']);
-    expect(Object.keys(sections).toSorted()).toEqual(['admin', 'audit', 'delegationTokens', 'identity', 'limits']);
+    expect(Object.keys(sections).toSorted()).toEqual([
+      'admin',
+      'audit',
+      'delegationTokens',
+      'identity',
+      'limits',
+    ]);
     expect(limits.hadoopCallTimeoutMs).toBe(7_000);
   });
 
