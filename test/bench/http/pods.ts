@@ -23,6 +23,7 @@ export function podOf(n: number): object {
       namespace: namespaceOf(n),
       uid: uidOf(n),
       resourceVersion: '1',
+      creationTimestamp: '2026-01-01T00:00:00Z',
       annotations: { [ANNOTATION]: `user-${two(n)}` },
     },
     spec: { serviceAccountName: ACCOUNT.name },
