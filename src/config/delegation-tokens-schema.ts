@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseDuration } from './duration.ts';
+import { milliseconds, parseDuration } from './duration.ts';
 import { duration, namespaceGlob, name, userGlob } from './schema-parts.ts';
 
 /** A look at the pods, and what others know of the store, is some seconds old. */
@@ -59,10 +59,4 @@ export function toDelegationTokens(raw: z.output<typeof delegationTokensSchema>)
     stalenessMs: milliseconds(raw.stalenessBound),
     sharing: raw.sharing,
   };
-}
-
-function milliseconds(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new RangeError(`not a duration: ${text}`);
-  return ms;
 }

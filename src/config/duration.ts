@@ -17,3 +17,10 @@ export function parseDuration(text: string): number | undefined {
   const ms = Number(digits) * unitMs;
   return ms <= MAX_DURATION_MS ? ms : undefined;
 }
+
+/** Of a text that the schema has let through, in ms. Throws RangeError for any other. */
+export function milliseconds(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new RangeError(`not a duration: ${text}`);
+  return ms;
+}

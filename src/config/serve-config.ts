@@ -1,6 +1,6 @@
 import type { ConfigProblem } from './config-problem.ts';
 import { type DelegationTokensConfig, toDelegationTokens } from './delegation-tokens-schema.ts';
-import { parseDuration } from './duration.ts';
+import { milliseconds } from './duration.ts';
 import { explainIssue } from './explain-issue.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { clusterSchema, type RawServeConfig, serveConfigSchema } from './serve-config-schema.ts';
@@ -208,12 +208,6 @@ function toClusterConfig(raw: RawServeConfig['clusters'][number]): ClusterConfig
     tlsCaFile: raw.tlsCaFile,
     services: raw.services ?? {},
   };
-}
-
-function milliseconds(text: string): number {
-  const ms = parseDuration(text);
-  if (ms === undefined) throw new RangeError(`not a duration: ${text}`);
-  return ms;
 }
 
 /** What no single key can tell, as far as the sections it takes are right in themselves. */

@@ -150,13 +150,7 @@ function newer(one: LiveToken | undefined, other: LiveToken): LiveToken {
 }
 
 export function isSameToken(one: RecordedToken, other: RecordedToken): boolean {
-  return (
-    one.token.sequenceNumber === other.token.sequenceNumber &&
-    one.token.issueDate === other.token.issueDate &&
-    one.cluster === other.cluster &&
-    one.source === other.source &&
-    one.kind === other.kind
-  );
+  return tokenKey(one) === tokenKey(other);
 }
 
 /** The same text for the same token. */

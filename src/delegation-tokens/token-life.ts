@@ -5,7 +5,7 @@ import type { TokenSource } from './credentials.ts';
 import type { PodHolders } from './holders.ts';
 import { describeLiveToken, type ListedToken } from './listed-token.ts';
 import type { LiveToken, Slot } from './live-token.ts';
-import { isInUse, isSameToken, LiveTokens } from './live-tokens.ts';
+import { isInUse, LiveTokens } from './live-tokens.ts';
 import { RecordBook } from './record-book.ts';
 import { Renewer } from './renewer.ts';
 import { rejectedToken, type RejectedReport, type RejectedOutcome } from './rejected-token.ts';
@@ -303,11 +303,10 @@ export class TokenLife {
     try {
       for (const { recorded } of older) {
         const within = { clock, timeoutMs: WRITE_TIMEOUT_MS };
-        await changeToken(this.#book, within, { id: slot.id, recorded }, (known) =>
-          isSameToken(known, current.recorded)
-            ? known
-            : { ...known, retiredAt: known.retiredAt ?? this.now() },
-        );
+        await changeToken(this.#book, within, { id: slot.id, recorded }, (known) => ({
+          ...known,
+          retiredAt: known.retiredAt ?? this.now(),
+        }));
       }
       onStep?.('retired');
       this.#tell({ type: 'retired', slot });
