@@ -4,11 +4,13 @@ export interface AuthenticatedPod {
   readonly name: string;
   readonly uid: string;
   readonly serviceAccount: string;
+  /** `creationTimestamp`: ms since the epoch. */
+  readonly createdAt: number;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** The pod that a token was made for, by the word of the API server: whether the caller is that pod is another question. */
-export type BoundPod = Omit<AuthenticatedPod, 'annotations'>;
+export type BoundPod = Omit<AuthenticatedPod, 'annotations' | 'createdAt'>;
 
 /** Which limit of what one namespace, or one pod, may have under way. */
 export type PodLimit = 'namespace' | 'pod';

@@ -68,6 +68,7 @@ export function judgePod(
       name: pod.name,
       uid: pod.uid,
       serviceAccount: pod.serviceAccount,
+      createdAt: pod.createdAt,
       annotations: pod.annotations,
     },
   };

@@ -121,6 +121,8 @@ export const serveConfigSchema = z.strictObject({
       annotation: text.default('iddecorator.username'),
       userPattern: regularExpression.default('[A-Za-z_][A-Za-z0-9._-]*[$]?'),
       denyUsers: z.array(userName).default([]),
+      requireSignature: z.boolean().default(true),
+      stampKeysFile: path.optional(),
       rulesFile: path.optional(),
       revocationsFile: path.optional(),
       revocationsConfigMap: z

@@ -35,6 +35,10 @@ export interface ServeConfig {
     readonly userPattern: string;
     /** On top of the built-in list. */
     readonly denyUsers: readonly string[];
+    /** A pod without a signed stamp speaks for nobody. */
+    readonly requireSignature: boolean;
+    /** JWKS, read again when it changes; undefined: no stamp can be verified. */
+    readonly stampKeysFile: string | undefined;
     /** Both are YAML, read again when they change. */
     readonly rulesFile: string | undefined;
     readonly revocationsFile: string | undefined;
@@ -175,6 +179,8 @@ function toIdentity(raw: RawServeConfig['identity']): ServeConfig['identity'] {
     annotation: raw.annotation,
     userPattern: raw.userPattern,
     denyUsers: raw.denyUsers,
+    requireSignature: raw.requireSignature,
+    stampKeysFile: raw.stampKeysFile,
     rulesFile: raw.rulesFile,
     revocationsFile: raw.revocationsFile,
     revocationsConfigMap: {

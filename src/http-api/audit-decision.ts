@@ -41,6 +41,7 @@ function entryOf(record: RequestRecord, status: number, code: string): AuditEntr
     operator: record.operator,
     pod: record.pod,
     user: record.user,
+    requester: record.requester,
     doAs: record.doAs,
     cluster: record.cluster,
     kinds: record.kinds,

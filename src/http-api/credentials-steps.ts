@@ -129,6 +129,7 @@ export function identify(
   if (result.outcome !== 'identified') return refuseIdentity(result, record, options);
   options.successes.identified.inc(result.outcome);
   record.user = result.user;
+  record.requester = result.requester;
   return { ok: true, value: result };
 }
 

@@ -97,6 +97,15 @@ const notAllowed: Problem = { status: 403, code: 'not-allowed', title: 'This pod
 /** One code for every reason: which rule refused is between the operator and the log. */
 const IDENTITY: Readonly<Record<IdentityRefusal, Problem>> = {
   'no-stamp': notAllowed,
+  'stamp-unsigned': notAllowed,
+  'stamp-malformed': notAllowed,
+  'stamp-of-other-type': notAllowed,
+  'stamp-key-unknown': notAllowed,
+  'stamp-forged': notAllowed,
+  'stamp-version-unknown': notAllowed,
+  'stamp-of-other-pod': notAllowed,
+  'stamp-untimely': notAllowed,
+  'stamp-user-differs': notAllowed,
   'user-name-invalid': notAllowed,
   'user-outside-namespace-rule': notAllowed,
   'do-as-not-allowed': notAllowed,
@@ -114,6 +123,7 @@ const userUnknown: Problem = {
 };
 
 const COULD_NOT_IDENTIFY: Readonly<Record<IdentityDependency, Problem>> = {
+  'stamp-keys': userUnknown,
   revocations: userUnknown,
   'user-pattern': userUnknown,
 };

@@ -32,6 +32,8 @@ export class RequestRecord {
   /** Who asked what only operators may. */
   operator: string | undefined = undefined;
   user: string | undefined = undefined;
+  /** Who asked for the pod. */
+  requester: string | undefined = undefined;
   doAs: string | undefined = undefined;
   cluster: string | undefined = undefined;
   kinds: readonly string[] | undefined = undefined;
@@ -113,6 +115,7 @@ export class RequestRecord {
       pod: this.pod,
       operator: this.operator,
       user: this.user,
+      requester: this.requester,
       doAs: this.doAs,
       cluster: this.cluster,
       kinds: this.kinds,

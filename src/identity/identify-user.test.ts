@@ -15,6 +15,8 @@ const identifierWith = (options: Partial<UserIdentifierOptions> = {}) =>
   createUserIdentifier({
     denyUsers,
     rules: () => NO_IDENTITY_RULES,
+    requireSignature: false,
+    stampKeys: () => undefined,
     revocations: () => ({ known: true, revocations: [] }),
     clock,
     ...options,
@@ -46,6 +48,7 @@ const podOf = (annotations: Record<string, string>, namespace = 'team-a'): Stamp
   namespace,
   name: 'job-1',
   uid: 'uid-1',
+  createdAt: clock.now(),
   annotations,
 });
 const stamped = (user: string, namespace?: string): StampedPod =>

@@ -2,13 +2,14 @@ import type { Clock } from '../time/clock.ts';
 import type { DenyUsers } from './deny-list.ts';
 import type { IdentifyUser, IdentityRefusal, IdentityResult } from './identity-result.ts';
 import type { IdentityRules } from './identity-rules.ts';
+import { createStampJudge, type StampJudgeOptions } from './judge-pod-stamp.ts';
 import { indexRevocations, type Revocation, type RevocationsNow } from './revocations.ts';
 import { compileUserPattern } from './user-name.ts';
 
 /** Kube2Hadoop's annotation. */
 export const DEFAULT_ANNOTATION = 'iddecorator.username';
 
-export interface UserIdentifierOptions {
+export interface UserIdentifierOptions extends StampJudgeOptions {
   /** Key of the annotation that names the user; default {@link DEFAULT_ANNOTATION}. */
   readonly annotation?: string;
   /** Regular expression for the whole user name; default that of WebHDFS. See `compileUserPattern`. */
@@ -26,20 +27,25 @@ export interface UserIdentifierOptions {
  * Decides which Hadoop user a pod speaks for: the one its annotation names, or the one it asks to be instead, if the rules
  * let it. There is no default user and no fallback.
  *
- * NOTE: the annotation is not signed yet; that comes with the ID decorator. Until then the guards are who may write it
- * and the namespace rules: whoever may create pods, or patch `pods`, `pods/status` or `pods/binding`, in a namespace can
- * name any user that may be there.
+ * The annotation counts only together with the stamp that the ID decorator signed. Where `requireSignature` is off, what
+ * has no stamp is believed as it stands: whoever may create pods, or patch `pods`, `pods/status` or `pods/binding`, in a
+ * namespace can then name any user that may be there.
  */
 export function createUserIdentifier(options: UserIdentifierOptions): IdentifyUser {
   const { annotation = DEFAULT_ANNOTATION, clock } = options;
   if (annotation === '') throw new RangeError('annotation is empty: name the annotation that holds the user');
   const judgeUserName = compileUserPattern(options.userPattern);
+  const judgeStamp = createStampJudge(options);
   const indexOf = rememberLast(indexRevocations);
 
   return (pod, doAs) => {
     const stamped = Object.hasOwn(pod.annotations, annotation) ? pod.annotations[annotation] : undefined;
     // check: stamp-present
     if (stamped === undefined || stamped === '') return refused('no-stamp');
+
+    const stamp = judgeStamp(pod, stamped);
+    // check: stamp-believed
+    if (stamp.outcome !== 'believed') return stamp;
 
     const stampedVerdict = judgeUserName(stamped);
     // check: user-grammar
@@ -88,7 +94,8 @@ export function createUserIdentifier(options: UserIdentifierOptions): IdentifyUs
     // check: revocations-known
     if (!state.known) return couldNotCheck('revocations', state.why);
 
-    return { outcome: 'identified', stampedUser: stamped, user };
+    const identified = { outcome: 'identified', stampedUser: stamped, user } as const;
+    return stamp.requester === undefined ? identified : { ...identified, requester: stamp.requester };
   };
 }
 

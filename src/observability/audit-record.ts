@@ -28,6 +28,7 @@ export interface AuditRecord {
       }
     | undefined;
   readonly user?: string | undefined;
+  readonly requester?: string | undefined;
   readonly doAs?: string | undefined;
   readonly cluster?: string | undefined;
   readonly kinds?: readonly string[] | undefined;
@@ -77,6 +78,10 @@ export const AUDIT_FIELDS: Readonly<
       'the pod that the token was made for, by the word of the API server: `namespace`, `name`, `uid`, `serviceAccount`',
   },
   user: { presence: 'if known', meaning: 'the Hadoop user that the pod speaks for' },
+  requester: {
+    presence: 'if known',
+    meaning: 'the Kubernetes user who asked for the pod, or the controller that did, by the signed stamp',
+  },
   doAs: { presence: 'if known', meaning: 'the user that the caller asked to be instead' },
   cluster: { presence: 'if known', meaning: 'the Hadoop cluster, by its name in the configuration' },
   kinds: { presence: 'if known', meaning: 'kinds of the delegation tokens' },

@@ -119,13 +119,13 @@ export function createAuthenticationMetrics(registers: Registry[]): Authenticati
     }),
     fileReloads: new Counter({
       name: 'kerbridge_file_reloads_total',
-      help: 'Files that changed (rules, revocations, tls) by outcome: reloaded, or kept as it was since the new one is wrong',
+      help: 'Files that changed (rules, revocations, stamp-keys, tls) by outcome: reloaded, or kept as it was since the new one is wrong',
       labelNames: ['file', 'outcome'],
       registers,
     }),
     fileOk: new Gauge({
       name: 'kerbridge_file_ok',
-      help: '1 while the file (rules, revocations, tls) as it is now is the one in use, else 0',
+      help: '1 while the file (rules, revocations, stamp-keys, tls) as it is now is the one in use, else 0',
       labelNames: ['file'],
       registers,
     }),

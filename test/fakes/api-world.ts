@@ -20,6 +20,7 @@ export const pod = {
   name: 'alices-pod',
   uid: '0b6f5a0e-0000-4000-8000-000000000001',
   serviceAccount: 'default',
+  createdAt: 1_767_225_600_000,
   annotations: { 'iddecorator.username': 'alice' },
 };
 

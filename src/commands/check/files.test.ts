@@ -90,6 +90,8 @@ describe('the files of identity and audit', () => {
     annotation: 'a',
     userPattern: 'x',
     denyUsers: [],
+    requireSignature: false,
+    stampKeysFile: undefined,
     rulesFile: undefined,
     revocationsFile: undefined,
     revocationsConfigMap: { namespace: undefined, name: 'x' },

@@ -82,6 +82,8 @@ function setUp(change: Partial<KubernetesConfig> = {}) {
         annotation: 'stamp',
         userPattern: 'u',
         denyUsers: [],
+        requireSignature: false,
+        stampKeysFile: undefined,
         rulesFile: undefined,
         revocationsFile: undefined,
         revocationsConfigMap: { namespace: undefined, name: 'r' },

@@ -13,6 +13,7 @@ import { TokenBucket } from '../../concurrency/token-bucket.ts';
 import type { ServeConfig } from '../../config/serve-config.ts';
 import type { Dependency } from '../../http-api/readiness.ts';
 import { LIST_TOKENS } from '../../http-api/tokens-route.ts';
+import { POD_STAMP_ANNOTATION } from '../../identity/stamps/stamp-annotations.ts';
 import type { KubernetesApi } from '../../kubernetes/kubernetes-api.ts';
 import type { PodReflector } from '../../kubernetes/pod-reflector/pod-reflector.ts';
 import type { Logger } from '../../observability/logger.ts';
@@ -111,7 +112,7 @@ export function buildAuthentication(options: BuildAuthenticationOptions): Authen
     onLookUp: (result) => reviewCounts.inc(result),
   });
   const reflector = kubernetes.createPodReflector({
-    annotationKeys: [config.identity.annotation],
+    annotationKeys: [config.identity.annotation, POD_STAMP_ANNOTATION],
     clock,
     random,
     onGone: cache.forgetPod,

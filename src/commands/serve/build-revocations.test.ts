@@ -43,6 +43,8 @@ async function setUp({
         annotation: 'a',
         userPattern: 'u',
         denyUsers: [],
+        requireSignature: false,
+        stampKeysFile: undefined,
         rulesFile: undefined,
         revocationsFile: undefined,
         revocationsConfigMap: { namespace: namespace ?? undefined, name: 'revoked' },

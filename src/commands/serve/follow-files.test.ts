@@ -4,6 +4,7 @@ import { FakeClock } from '../../../test/fakes/fake-clock.ts';
 import { ConfigError } from '../../config/config-problem.ts';
 import { type FileAccess, WatchedFile } from '../../config/watched-file.ts';
 import { NO_IDENTITY_RULES } from '../../identity/identity-rules.ts';
+import { createPublicKeys, newSigningKey } from '../../identity/stamps/stamp-keys.ts';
 import { createLogger } from '../../observability/logger.ts';
 import { createMetrics } from '../../observability/metrics.ts';
 import { followFiles } from './follow-files.ts';
@@ -17,7 +18,7 @@ const fixture = (name: string) =>
 const NOTICED_MS = 2_000;
 
 async function start(
-  has: { rules?: boolean; revocations?: boolean; tls?: string } = {},
+  has: { rules?: boolean; revocations?: boolean; stampKeys?: boolean; tls?: string } = {},
   changeBefore: { text?: string; certificate?: string } = {},
 ) {
   const clock = new FakeClock();
@@ -42,6 +43,7 @@ async function start(
   const files: ServeFiles = {
     rules: has.rules === true ? await open(NO_IDENTITY_RULES) : undefined,
     revocations: has.revocations === true ? await open([]) : undefined,
+    stampKeys: has.stampKeys === true ? await open(createPublicKeys([newSigningKey()])) : undefined,
     tls:
       has.tls === undefined
         ? undefined
@@ -71,7 +73,7 @@ async function start(
       await clock.advance(NOTICED_MS);
     },
     stop: () => {
-      for (const file of [files.rules, files.revocations, files.tls]) file?.stop();
+      for (const file of [files.rules, files.revocations, files.stampKeys, files.tls]) file?.stop();
     },
   };
 }
@@ -147,12 +149,13 @@ describe('followFiles', () => {
 
   it('shows which files could not be used before it began to follow them', async () => {
     const { shown, stop } = await start(
-      { rules: true, revocations: true, tls: fixture('renewed.crt') },
+      { rules: true, revocations: true, stampKeys: true, tls: fixture('renewed.crt') },
       { text: 'x', certificate: 'nothing' },
     );
     expect(await shown('file_ok')).toEqual([
       'kerbridge_file_ok{file="rules"} 0',
       'kerbridge_file_ok{file="revocations"} 0',
+      'kerbridge_file_ok{file="stamp-keys"} 0',
       'kerbridge_file_ok{file="tls"} 0',
     ]);
     stop();
@@ -162,10 +165,16 @@ describe('followFiles', () => {
     const none = await start();
     expect(await none.shown('file_ok')).toEqual([]);
     expect(await none.shown('tls_certificate')).toEqual([]);
-    const all = await start({ rules: true, revocations: true, tls: fixture('renewed.crt') });
+    const all = await start({
+      rules: true,
+      revocations: true,
+      stampKeys: true,
+      tls: fixture('renewed.crt'),
+    });
     expect(await all.shown('file_ok')).toEqual([
       'kerbridge_file_ok{file="rules"} 1',
       'kerbridge_file_ok{file="revocations"} 1',
+      'kerbridge_file_ok{file="stamp-keys"} 1',
       'kerbridge_file_ok{file="tls"} 1',
     ]);
     expect([...none.logged(), ...all.logged()]).toEqual([]);

@@ -28,9 +28,15 @@ export function followFiles(
       });
     }
   };
-  for (const file of ['rules', 'revocations', 'tls'] as const) {
+  const followed = [
+    ['rules', files.rules],
+    ['revocations', files.revocations],
+    ['stamp-keys', files.stampKeys],
+    ['tls', tls],
+  ] as const;
+  for (const [file, followedFile] of followed) {
     // It may have changed since it was opened.
-    const state = files[file]?.state();
+    const state = followedFile?.state();
     if (state !== undefined) metrics.fileOk.set({ file }, state.ok ? 1 : 0);
   }
   files.follow(note);

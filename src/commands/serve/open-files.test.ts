@@ -42,6 +42,8 @@ async function open({ rules, revocations, tls }: Named) {
         annotation: 'a',
         userPattern: 'u',
         denyUsers: [],
+        requireSignature: false,
+        stampKeysFile: undefined,
         rulesFile: rules === undefined ? undefined : at(rules),
         revocationsFile: revocations === undefined ? undefined : at(revocations),
         revocationsConfigMap: { namespace: undefined, name: 'r' },

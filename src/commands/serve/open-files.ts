@@ -4,11 +4,13 @@ import { parseRevocations } from '../../config/revocations-document.ts';
 import type { ServeConfig } from '../../config/serve-config.ts';
 import { WatchedFile } from '../../config/watched-file.ts';
 import { compileIdentityRules, type IdentityRules } from '../../identity/identity-rules.ts';
+import { parsePublicKeys } from '../../identity/stamps/read-stamp-keys.ts';
+import type { StampPublicKeys } from '../../identity/stamps/stamp-keys.ts';
 import type { Revocation } from '../../identity/revocations.ts';
 import type { Clock } from '../../time/clock.ts';
 import { TlsCertificate } from './tls-certificate.ts';
 
-export type ServeFile = 'rules' | 'revocations' | 'tls';
+export type ServeFile = 'rules' | 'revocations' | 'stamp-keys' | 'tls';
 
 export interface FileChange {
   readonly file: ServeFile;
@@ -21,6 +23,7 @@ export interface FileChange {
 export interface ServeFiles {
   readonly rules: WatchedFile<IdentityRules> | undefined;
   readonly revocations: WatchedFile<readonly Revocation[]> | undefined;
+  readonly stampKeys: WatchedFile<StampPublicKeys> | undefined;
   readonly tls: TlsCertificate | undefined;
   /** Tells `listener`, which must not throw, of each change from now on. One listener. */
   readonly follow: (listener: (change: FileChange) => void) => void;
@@ -59,6 +62,12 @@ export async function openFiles(
     identity.revocationsFile,
     parseRevocations,
   );
+  const stampKeys = await openText(
+    'stamp-keys',
+    'identity.stampKeysFile',
+    identity.stampKeysFile,
+    parseStampKeys,
+  );
   const tls =
     listen.tls === undefined
       ? undefined
@@ -68,6 +77,7 @@ export async function openFiles(
   return {
     rules,
     revocations,
+    stampKeys,
     tls,
     follow: (given) => {
       listener = given;
@@ -75,9 +85,16 @@ export async function openFiles(
     stop: () => {
       rules?.stop();
       revocations?.stop();
+      stampKeys?.stop();
       tls?.stop();
     },
   };
+}
+
+function parseStampKeys(text: string): StampPublicKeys {
+  const read = parsePublicKeys(text);
+  if (!read.ok) throw new ConfigError(read.problems);
+  return read.keys;
 }
 
 function noteProblems(error: unknown, problems: ConfigProblem[], key?: string): undefined {

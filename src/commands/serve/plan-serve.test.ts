@@ -145,12 +145,12 @@ describe('planServe', () => {
     await writeFile(join(at('services'), 'yarn-site.xml'), `<configuration>${yarn}</configuration>`);
     const { createIdentifier } = await plan(
       { hadoopConf: at('services'), renewer: 'bridge2' },
-      { identity: { denyUsers: ['svc-*'] } },
+      { identity: { denyUsers: ['svc-*'], requireSignature: false } },
     );
     const identifyUser = createIdentifier(() => ({ known: true, revocations: [] }));
     const as = (user: string) =>
       identifyUser(
-        { namespace: 'n', name: 'p', uid: 'u', annotations: { 'iddecorator.username': user } },
+        { namespace: 'n', name: 'p', uid: 'u', createdAt: 0, annotations: { 'iddecorator.username': user } },
         undefined,
       );
     for (const user of [

@@ -85,6 +85,8 @@ function planIdentifier(
       users: denied.length === 0 ? identity.denyUsers : [],
     }),
     rules: () => files.rules?.current ?? NO_IDENTITY_RULES,
+    requireSignature: identity.requireSignature,
+    stampKeys: () => files.stampKeys?.current,
     clock,
   };
   const createIdentifier: ServePlan['createIdentifier'] = (revocations) =>
@@ -116,6 +118,29 @@ function loadKubernetes(config: ServeConfig, problems: ConfigProblem[]): Kuberne
   }
 }
 
+/** What an operator should know of it: for `--check-config`, and the log at the start. */
+export function identityWarnings({
+  rulesFile,
+  requireSignature,
+  stampKeysFile,
+}: ServeConfig['identity']): readonly string[] {
+  const where =
+    rulesFile === undefined
+      ? [
+          'identity.rulesFile is not set: in any namespace a pod may be stamped with every user who is not denied',
+        ]
+      : [];
+  if (requireSignature) return stampKeysFile === undefined ? [NO_STAMP_KEYS, ...where] : where;
+  return [
+    'identity.requireSignature is off: whoever may annotate a pod chooses its user, among those that may be there',
+    ...where,
+  ];
+}
+
+export const NO_STAMP_KEYS =
+  'identity.stampKeysFile is not set, so no pod gets anything: name the public keys of the ID decorator, ' +
+  'or set identity.requireSignature: false where nobody but operators can annotate pods';
+
 /** What `--check-config` prints: for a person, one fact a line, no secret. */
 export function describePlan({ config, clusters, kubernetes }: ServePlan): string[] {
   return [
@@ -123,6 +148,7 @@ export function describePlan({ config, clusters, kubernetes }: ServePlan): strin
     `listen: ${config.listen.tls === undefined ? 'http' : 'https'}://${hostPort(config.listen)}`,
     `admin: http://${hostPort(config.admin)}`,
     `kubernetes: ${kubernetes.server}, audience ${config.kubernetes.audience}`,
+    ...identityWarnings(config.identity).map((warning) => `warning: ${warning}`),
     ...clusters.flatMap((cluster) => [
       `cluster ${cluster.config.name}: principal ${cluster.principal}, renewer ${cluster.renewer}`,
       ...cluster.nameservices.flatMap(({ name, endpoints, services }) => [

@@ -12,7 +12,7 @@ import { endOnSignal } from './end-on-signal.ts';
 import { followFiles } from './follow-files.ts';
 import { HttpServer } from './http-server.ts';
 import { openLog } from './open-log.ts';
-import { describePlan, planServe, type ServePlan } from './plan-serve.ts';
+import { describePlan, identityWarnings, planServe, type ServePlan } from './plan-serve.ts';
 
 /** Exit codes of `kerbridge serve`, for scripts. */
 export const SERVE_EXIT = { done: 0, failed: 1, configuration: 2 } as const;
@@ -71,11 +71,8 @@ async function serve(plan: ServePlan, { onLifeStep }: ServeHooks): Promise<void>
     for (const warning of warnings)
       logger.warn('Hadoop configuration is odd', { cluster: cluster.name, warning });
   }
-  if (plan.files.rules === undefined) {
-    logger.warn(
-      'No identity.rulesFile: in any namespace a pod may be stamped with every user who is not denied',
-    );
-  }
+  for (const warning of identityWarnings(config.identity))
+    logger.warn('Identity is lax or lacking', { warning });
   const { refusals } = parts;
   const { tls } = plan.files;
   const api = new HttpServer({

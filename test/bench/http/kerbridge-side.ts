@@ -29,7 +29,7 @@ import { createAuditStream } from '../../../src/observability/audit-stream.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 import { Secret } from '../../../src/observability/secret.ts';
 import { systemClock } from '../../../src/time/clock.ts';
-import { ANNOTATION, AUDIENCE } from './pods.ts';
+import { ANNOTATION, AUDIENCE, STAMP_KEYS } from './pods.ts';
 import { serveParent, tellParent } from './process.ts';
 
 export interface KerbridgeOptions {
@@ -97,6 +97,8 @@ const authentication = buildAuthentication({
       annotation: ANNOTATION,
       userPattern: DEFAULT_USER_PATTERN,
       denyUsers: [],
+      requireSignature: true,
+      stampKeysFile: undefined,
       rulesFile: undefined,
       revocationsFile: undefined,
       revocationsConfigMap: { namespace: undefined, name: 'kerbridge-revocations' },
@@ -139,6 +141,8 @@ const api = createApi({
     annotation: ANNOTATION,
     denyUsers: createDenyList({ ownShortNames: ['kerbridge'], users: ['admin-*'] }),
     rules: () => rules,
+    requireSignature: true,
+    stampKeys: () => STAMP_KEYS,
     revocations: () => revocations,
     clock,
   }),

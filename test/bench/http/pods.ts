@@ -1,4 +1,11 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { signPodStamp } from '../../../src/identity/stamps/pod-stamp.ts';
+import { POD_STAMP_ANNOTATION } from '../../../src/identity/stamps/stamp-annotations.ts';
+import {
+  createPublicKeys,
+  signingKeyOf,
+  type StampPublicKeys,
+} from '../../../src/identity/stamps/stamp-keys.ts';
 
 /** Pods of the measurements: 100 users, each in a namespace of their own, all at the address that requests come from. */
 export const PODS = 10_000;
@@ -15,6 +22,24 @@ export const namespaceOf = (n: number): string => `team-${two(n)}`;
 const nameOf = (n: number): string => `train-${String(n).padStart(5, '0')}-worker-0`;
 const uidOf = (n: number): string => `0a9c3e62-94e6-4a36-a6e1-${n.toString(16).padStart(12, '0')}`;
 
+const CREATED_AT = '2026-01-01T00:00:00Z';
+/** Of no other use than to be known to all processes of a measurement. */
+const STAMP_KEY = signingKeyOf(Buffer.alloc(32, 'bench').toString('base64url'));
+export const STAMP_KEYS: StampPublicKeys = createPublicKeys([STAMP_KEY]);
+
+function stampOf(n: number): string {
+  return signPodStamp(
+    {
+      namespace: namespaceOf(n),
+      podName: nameOf(n),
+      user: `user-${two(n)}`,
+      requester: 'system:serviceaccount:kube-system:job-controller',
+      issuedAtSeconds: Date.parse(CREATED_AT) / 1000,
+    },
+    STAMP_KEY,
+  );
+}
+
 /** As the API server lists it, with what Kerbridge reads. */
 export function podOf(n: number): object {
   return {
@@ -23,8 +48,8 @@ export function podOf(n: number): object {
       namespace: namespaceOf(n),
       uid: uidOf(n),
       resourceVersion: '1',
-      creationTimestamp: '2026-01-01T00:00:00Z',
-      annotations: { [ANNOTATION]: `user-${two(n)}` },
+      creationTimestamp: CREATED_AT,
+      annotations: { [ANNOTATION]: `user-${two(n)}`, [POD_STAMP_ANNOTATION]: stampOf(n) },
     },
     spec: { serviceAccountName: ACCOUNT.name },
     status: { phase: 'Running', podIP: ADDRESS, podIPs: [{ ip: ADDRESS }] },
