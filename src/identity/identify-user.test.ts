@@ -1,11 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { FakeClock } from '../../test/fakes/fake-clock.ts';
+import { signingKey } from '../../test/fixtures/stamps/keys.ts';
 import { createDenyList } from './deny-list.ts';
 import { createUserIdentifier, DEFAULT_ANNOTATION, type UserIdentifierOptions } from './identify-user.ts';
 import type { StampedPod } from './identity-result.ts';
 import { compileIdentityRules, type IdentityRulesDocument, NO_IDENTITY_RULES } from './identity-rules.ts';
 import type { Revocation, RevocationsNow } from './revocations.ts';
+import { signPodStamp } from './stamps/pod-stamp.ts';
+import { POD_STAMP_ANNOTATION } from './stamps/stamp-annotations.ts';
+import { createPublicKeys } from './stamps/stamp-keys.ts';
 
 // A title ends with the checks without which the test fails.
 
@@ -94,6 +98,64 @@ describe('createUserIdentifier', () => {
       expect(identifierWith({ annotation })(podOf({}), undefined)).toEqual(refused('no-stamp'));
     },
   );
+
+  const signing = { requireSignature: true, stampKeys: () => createPublicKeys([signingKey]) };
+  const signedFor = (user: string, named = user): StampedPod => {
+    const stamp = signPodStamp(
+      {
+        namespace: 'team-a',
+        podName: 'job-1',
+        user,
+        requester: 'system:serviceaccount:hub:hub',
+        issuedAtSeconds: Math.floor(clock.now() / 1000),
+      },
+      signingKey,
+    );
+    return podOf({ [DEFAULT_ANNOTATION]: named, [POD_STAMP_ANNOTATION]: stamp });
+  };
+
+  it('refuses a pod that nobody has signed for [stamp-signed] [stamp-believed]', () => {
+    expect(identifierWith(signing)(stamped('alice'), undefined)).toEqual(refused('stamp-unsigned'));
+  });
+
+  it('refuses a pod whose annotation is not that of its stamp, before it looks at the name [stamp-user] [stamp-believed]', () => {
+    expect(identifierWith(signing)(signedFor('alice', 'bob'), undefined)).toEqual(
+      refused('stamp-user-differs'),
+    );
+    expect(identifierWith(signing)(signedFor('alice', 'a@b'), 'alice')).toEqual(
+      refused('stamp-user-differs'),
+    );
+    // Also where an annotation alone would do.
+    expect(
+      identifierWith({ ...signing, requireSignature: false })(signedFor('alice', 'bob'), undefined),
+    ).toEqual(refused('stamp-user-differs'));
+  });
+
+  it('refuses a signed pod without the annotation: the stamp alone names nobody [stamp-present]', () => {
+    expect(identifierWith(signing)(signedFor('alice', ''), undefined)).toEqual(refused('no-stamp'));
+  });
+
+  it('says neither yes nor no without the keys of stamps [stamp-keys-known] [stamp-believed]', () => {
+    const identifier = identifierWith({ ...signing, stampKeys: () => undefined });
+    expect(identifier(signedFor('alice'), undefined)).toMatchObject({
+      outcome: 'could-not-check',
+      dependency: 'stamp-keys',
+    });
+  });
+
+  it('judges whom a stamp names like everybody [user-grammar] [deny-list] [do-as-rule]', () => {
+    const identifier = identifierWith(signing);
+    expect(identifier(signedFor('a@b'), undefined)).toEqual(refused('user-name-invalid'));
+    expect(identifier(signedFor('hdfs'), undefined)).toEqual(refused('user-denied'));
+    expect(identifier(signedFor('alice'), 'bob')).toEqual(refused('do-as-not-allowed'));
+  });
+
+  it('identifies whom a stamp names, and who asked for the pod', () => {
+    expect(identifierWith(signing)(signedFor('alice'), undefined)).toEqual({
+      ...identified('alice'),
+      requester: 'system:serviceaccount:hub:hub',
+    });
+  });
 
   it.each([' ', '..', '-', '1', '\u0430lice', ...ODD_NAMES.map((odd) => `alice${odd}`)])(
     'refuses the name %j [user-grammar]',

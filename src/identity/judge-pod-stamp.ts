@@ -87,7 +87,7 @@ function judgeStamp(pod: StampedPod, { user, stamp: text, keys }: Claim): StampV
 
   const ageMs = pod.createdAt - stamp.issuedAtSeconds * 1000;
   // check: stamp-timely
-  if (Math.abs(ageMs) > MAX_STAMP_AGE_MS)
+  if (!(Math.abs(ageMs) <= MAX_STAMP_AGE_MS))
     return refused(
       'stamp-untimely',
       `the pod was made ${Math.abs(ageMs) / 1000} s ${ageMs > 0 ? 'after' : 'before'} its stamp`,
