@@ -59,8 +59,12 @@ async function demo(): Promise<void> {
     dir: folder,
     config: {
       kubernetes: { kubeconfig: login.kubeconfig, audience: 'kerbridge' },
-      // In a pod it would be kerbridge's own namespace, where only operators may write.
-      identity: { revocationsConfigMap: { namespace: namespace.name } },
+      identity: {
+        // The pod is annotated by hand here; with the ID decorator, which signs whose a pod is, this is not needed.
+        requireSignature: false,
+        // In a pod it would be kerbridge's own namespace, where only operators may write.
+        revocationsConfigMap: { namespace: namespace.name },
+      },
       // Minutes where somebody works with it; here nobody is to wait for them.
       delegationTokens: { storeNamespace: namespace.name, idleTime: '2s', stalenessBound: '5s' },
       clusters: [

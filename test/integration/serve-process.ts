@@ -41,7 +41,10 @@ export interface ServeOptions {
   /** Folder for the configuration file. */
   readonly dir: string;
   /** The configuration without `admin`; of `listen` what is to be more than a free loopback port. */
-  readonly config: Readonly<Record<string, unknown>> & { readonly listen?: object };
+  readonly config: Readonly<Record<string, unknown>> & {
+    readonly listen?: object;
+    readonly identity?: object;
+  };
   readonly env?: Record<string, string>;
   /** Of the API; default: a free one. That of a process before lets its clients go on. */
   readonly port?: number;
@@ -61,6 +64,8 @@ export async function startServe(options: ServeOptions): Promise<ServeProcess> {
       admin: { address: '127.0.0.1', port: adminPort },
       shutdownDrainPeriod: '100ms', // nobody routes to it
       ...options.config,
+      // Tests name the user by the annotation alone; with the ID decorator this is not needed.
+      identity: { requireSignature: false, ...options.config.identity },
       listen: { address: '127.0.0.1', port, ...options.config.listen },
     }),
   );

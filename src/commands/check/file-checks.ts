@@ -7,10 +7,11 @@ import type { Check } from '../../preflight/check.ts';
 import { failed, ok, skipped, warning } from '../../preflight/say.ts';
 import { errorCode } from '../../observability/error-code.ts';
 import type { Clock } from '../../time/clock.ts';
-import { openFiles } from '../serve/open-files.ts';
+import { type IdentityFilePaths, openFiles } from '../serve/open-files.ts';
 import { splitFix } from './split-fix.ts';
 
 const CORRECT = 'Correct the file; docs/identity-rules.md has its format';
+const CORRECT_KEYS = 'Give serve the public key set of the ID decorator, as it stands';
 
 export interface IdentityFiles {
   readonly checks: readonly Check[];
@@ -32,7 +33,7 @@ export function identityFileChecks(identity: ServeConfig['identity'], clock: Clo
           'identity.rulesFile is not set: in any namespace a pod may be stamped with any user who is not denied';
         return [warning(rules, detail, fix)];
       }
-      const { problems, files } = await open({ ...identity, revocationsFile: undefined }, clock);
+      const { problems, files } = await open({ ...NO_FILES, rulesFile: identity.rulesFile }, clock);
       const current = files.rules?.current;
       if (current !== undefined) denyUsers = current.denyUsers;
       return problems.length === 0 ? [ok(rules, 'can be used')] : problems.map(failure(rules));
@@ -45,20 +46,60 @@ export function identityFileChecks(identity: ServeConfig['identity'], clock: Clo
       if (identity.revocationsFile === undefined) {
         return [skipped(revocations, 'identity.revocationsFile is not set')];
       }
-      const { problems, files } = await open({ ...identity, rulesFile: undefined }, clock);
+      const { problems, files } = await open(
+        { ...NO_FILES, revocationsFile: identity.revocationsFile },
+        clock,
+      );
       const count = files.revocations?.current.length ?? 0;
       return problems.length === 0
         ? [ok(revocations, `${count} revocation(s)`)]
         : problems.map(failure(revocations));
     },
   };
-  return { checks: [rules, revocations], denyUsers: (user) => denyUsers(user) };
+  return {
+    checks: [rules, revocations, stampKeysCheck(identity, clock)],
+    denyUsers: (user) => denyUsers(user),
+  };
 }
+
+/** Whether `serve` could verify who a pod speaks for. */
+function stampKeysCheck({ requireSignature, stampKeysFile }: ServeConfig['identity'], clock: Clock): Check {
+  const check: Check = {
+    id: 'stamp-keys',
+    title: `Keys of stamps ${stampKeysFile ?? ''}`.trim(),
+    run: async () => {
+      if (stampKeysFile === undefined && requireSignature) {
+        const fix =
+          'Set identity.stampKeysFile to the public keys of the ID decorator, or identity.requireSignature: false where nobody but operators can annotate pods';
+        return [failed(check, 'identity.stampKeysFile is not set, so serve hands nothing out', fix)];
+      }
+      const unsigned =
+        'identity.requireSignature is off: whoever may annotate a pod chooses its user, among those that may be there';
+      const warnings = requireSignature
+        ? []
+        : [
+            warning(
+              check,
+              unsigned,
+              'Leave identity.requireSignature out, once the ID decorator signs what pods are',
+            ),
+          ];
+      if (stampKeysFile === undefined) return warnings;
+      const { problems, files } = await open({ ...NO_FILES, stampKeysFile }, clock);
+      const kids = files.stampKeys?.current.keys.map(({ kid }) => kid) ?? [];
+      if (problems.length > 0) return problems.map(failure(check, CORRECT_KEYS));
+      return warnings.length > 0 ? warnings : [ok(check, `${kids.length} key(s): ${kids.join(', ')}`)];
+    },
+  };
+  return check;
+}
+
+const NO_FILES = { rulesFile: undefined, revocationsFile: undefined, stampKeysFile: undefined };
 
 /** The certificate is looked at by a check of its own. */
 const NO_TLS = { address: '127.0.0.1', port: 0, tls: undefined, trustedProxies: [] };
 
-async function open(identity: ServeConfig['identity'], clock: Clock) {
+async function open(identity: IdentityFilePaths, clock: Clock) {
   const problems: ConfigProblem[] = [];
   const files = await openFiles({ identity, listen: NO_TLS }, clock, problems);
   files.stop();
@@ -66,9 +107,9 @@ async function open(identity: ServeConfig['identity'], clock: Clock) {
 }
 
 const failure =
-  (check: Check) =>
+  (check: Check, fallback = CORRECT) =>
   ({ message }: ConfigProblem) => {
-    const { detail, fix } = splitFix(message, CORRECT);
+    const { detail, fix } = splitFix(message, fallback);
     return failed(check, detail, fix);
   };
 

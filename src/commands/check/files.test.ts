@@ -2,11 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { signingKey } from '../../../test/fixtures/stamps/keys.ts';
 import { FakeClock } from '../../../test/fakes/fake-clock.ts';
 import { hadoopConfDirectory, lookupInHostsFile } from '../../../test/fakes/hadoop-conf.ts';
 import type { Check } from '../../preflight/check.ts';
 import type { Finding } from '../../preflight/finding.ts';
 import { clusterFiles } from './cluster-files.ts';
+import { createPublicKeys, formatPublicKeys } from '../../identity/stamps/stamp-keys.ts';
 import { auditFileCheck, identityFileChecks } from './file-checks.ts';
 import { loadConfiguration } from './load-configuration.ts';
 
@@ -100,7 +102,11 @@ describe('the files of identity and audit', () => {
 
   it('warns without rules, and skips revocations that are not configured', async () => {
     const findings = await run(identityFileChecks(identity({}), new FakeClock()).checks);
-    expect(short(findings)).toEqual(['identity-rules warning', 'revocations-file skipped']);
+    expect(short(findings)).toEqual([
+      'identity-rules warning',
+      'revocations-file skipped',
+      'stamp-keys warning',
+    ]);
     expect(findings[0]?.fix).toContain('Set identity.rulesFile');
   });
 
@@ -111,11 +117,41 @@ describe('the files of identity and audit', () => {
       'version: 1\nnamespaces: []\notherNamespaces: any\ndenyUsers: [ceo]\n',
     );
     const revocationsFile = await write('revocations.yaml', 'version: 1\nrevocations: []\n');
-    const files = identityFileChecks(identity({ rulesFile, revocationsFile }), clock);
+    const stampKeysFile = await write('keys.json', formatPublicKeys(createPublicKeys([signingKey])));
+    const files = identityFileChecks(
+      identity({ rulesFile, revocationsFile, requireSignature: true, stampKeysFile }),
+      clock,
+    );
     expect(files.denyUsers('ceo')).toBeUndefined();
-    expect(short(await run(files.checks))).toEqual(['identity-rules ok', 'revocations-file ok']);
+    expect(short(await run(files.checks))).toEqual([
+      'identity-rules ok',
+      'revocations-file ok',
+      'stamp-keys ok',
+    ]);
     expect(files.denyUsers('ceo')).toBe('ceo');
     expect(clock.sleeping).toBe(0);
+  });
+
+  it('fails without keys of stamps where signatures are required, and warns where they are not', async () => {
+    const stampKeysFile = await write('keys.json', formatPublicKeys(createPublicKeys([signingKey])));
+    const find = async (change: object) =>
+      (await run(identityFileChecks(identity(change), new FakeClock()).checks)).find(
+        ({ id }) => id === 'stamp-keys',
+      );
+    expect(await find({ requireSignature: true })).toMatchObject({
+      outcome: 'failed',
+      fix: expect.stringContaining('Set identity.stampKeysFile') as unknown,
+    });
+    expect(await find({ requireSignature: true, stampKeysFile })).toMatchObject({
+      outcome: 'ok',
+      detail: `1 key(s): ${signingKey.kid}`,
+    });
+    for (const change of [{}, { stampKeysFile }]) {
+      expect(await find(change)).toMatchObject({
+        outcome: 'warning',
+        detail: expect.stringContaining('identity.requireSignature is off') as unknown,
+      });
+    }
   });
 
   it('says what is wrong with each', async () => {
@@ -124,12 +160,17 @@ describe('the files of identity and audit', () => {
       'version: 1\nnamespaces: []\notherNamespaces: any\nunknown: 1\n',
     );
     const files = identityFileChecks(
-      identity({ rulesFile, revocationsFile: '/nonexistent/r' }),
+      identity({ rulesFile, revocationsFile: '/nonexistent/r', stampKeysFile: '/nonexistent/k' }),
       new FakeClock(),
     );
     const findings = await run(files.checks);
-    expect(short(findings)).toEqual(['identity-rules failed', 'revocations-file failed']);
+    expect(short(findings)).toEqual([
+      'identity-rules failed',
+      'revocations-file failed',
+      'stamp-keys failed',
+    ]);
     expect(findings[1]?.detail).toContain('cannot read /nonexistent/r: ENOENT');
+    expect(findings[2]?.detail).toContain('cannot read /nonexistent/k: ENOENT');
   });
 
   it.each([

@@ -30,9 +30,15 @@ export interface ServeFiles {
   readonly stop: () => void;
 }
 
+/** Paths of files of `identity`; undefined: none. */
+export type IdentityFilePaths = Pick<
+  ServeConfig['identity'],
+  'rulesFile' | 'revocationsFile' | 'stampKeysFile'
+>;
+
 /** Opens them all and adds what is wrong with them to `problems`, by the key that names the file. */
 export async function openFiles(
-  { identity, listen }: Pick<ServeConfig, 'identity' | 'listen'>,
+  { identity, listen }: Pick<ServeConfig, 'listen'> & { readonly identity: IdentityFilePaths },
   clock: Clock,
   problems: ConfigProblem[],
 ): Promise<ServeFiles> {

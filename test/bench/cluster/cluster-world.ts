@@ -87,7 +87,8 @@ export class ClusterWorld implements AsyncDisposable {
       config: {
         kubernetes: { kubeconfig: this.#kubeconfig, audience: AUDIENCE, checkSourceAddress: false },
         clusters: [stackCluster(this.stack)],
-        identity: { revocationsConfigMap: { namespace: storeNamespace } },
+        // Nothing signs these pods.
+        identity: { requireSignature: false, revocationsConfigMap: { namespace: storeNamespace } },
         delegationTokens: { store, storeNamespace },
       },
     });

@@ -42,9 +42,10 @@ describe('kerbridge check where all is well', () => {
       expect(ofCluster.filter((each) => each.endsWith(' warning'))).toEqual([]);
       // What is not configured.
       expect(ofCluster.filter((each) => each.endsWith(' skipped'))).toEqual([`hadoop-ca:${name} skipped`]);
-      // No rules file is named, and nobody has made the ConfigMap.
+      // No rules file is named, nothing signs pods, and nobody has made the ConfigMap.
       expect(outcomes.filter((each) => each.endsWith(' warning'))).toEqual([
         'identity-rules warning',
+        'stamp-keys warning',
         'revocations-config-map warning',
       ]);
       const nameservice = name === 'plain' ? stack.hdfs.nameNodes[0]?.rpcAddress : stack.ha?.nameservice;
@@ -85,7 +86,7 @@ describe('kerbridge check where all is well', () => {
     expect(out).toMatch(
       /^skipped {2}A token of a user.* {2}\[proxy-user:stack\/localhost:\d+\]\n {9}add --user NAME/m,
     );
-    expect(out).toMatch(/\n\n0 failed, 2 warning\(s\), \d+ ok, \d+ skipped\n$/);
+    expect(out).toMatch(/\n\n0 failed, 3 warning\(s\), \d+ ok, \d+ skipped\n$/);
     expect(out).not.toMatch(/hadoop\.auth|Negotiate [A-Z]/);
   });
 

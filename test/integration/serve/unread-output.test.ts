@@ -34,7 +34,7 @@ describe('kerbridge serve whose standard output nobody reads', () => {
         shutdownDrainPeriod: '100ms',
         kubernetes: { kubeconfig: world.kubeconfig, audience: AUDIENCE },
         clusters: [world.cluster()],
-        identity: { revocationsConfigMap: { namespace: world.namespace.name } },
+        identity: { requireSignature: false, revocationsConfigMap: { namespace: world.namespace.name } },
         audit: { file: join(world.folder, 'audit.log') },
       }),
     );
