@@ -1,14 +1,11 @@
 import type { AuthenticationRefusal } from './authentication-result.ts';
 import type { ServiceAccountTokenReview } from './kubernetes-access.ts';
+import { DNS_SUBDOMAIN, parseServiceAccountName } from './service-account-name.ts';
 import type { TokenClaims } from './token-claims.ts';
 
 /** Set by the API server for a token that is bound to a pod (KEP-1205, `pkg/serviceaccount` in Kubernetes). */
 export const POD_NAME_EXTRA = 'authentication.kubernetes.io/pod-name';
 export const POD_UID_EXTRA = 'authentication.kubernetes.io/pod-uid';
-
-/** RFC 1123 label and subdomain, as the API server demands of namespaces and of service-account and pod names. */
-const DNS_LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-const DNS_SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 
 /** Which pod a reviewed token was made for, by the word of the API server. */
 export interface BoundPodClaim {
@@ -38,7 +35,7 @@ export function readBoundPodClaim(
   // check: review-audience
   if (!review.audiences.includes(audience)) return refused('audience-not-returned');
 
-  const account = parseServiceAccount(review.username);
+  const account = parseServiceAccountName(review.username);
   // check: review-service-account
   if (account === undefined) return refused('not-a-service-account', review.username);
 
@@ -63,15 +60,6 @@ export function readBoundPodClaim(
 
   const claim = { namespace: account.namespace, serviceAccount: account.name, podName, podUid };
   return { outcome: 'claimed', claim };
-}
-
-/** `system:serviceaccount:<namespace>:<name>`, exactly: any other user may have colons in its name too. */
-function parseServiceAccount(username: string): { namespace: string; name: string } | undefined {
-  const [system, kind, namespace, name, ...more] = username.split(':');
-  if (system !== 'system' || kind !== 'serviceaccount') return undefined;
-  if (namespace === undefined || name === undefined || more.length > 0) return undefined;
-  if (!DNS_LABEL.test(namespace) || !DNS_SUBDOMAIN.test(name)) return undefined;
-  return { namespace, name };
 }
 
 function onlyValue(

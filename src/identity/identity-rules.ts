@@ -81,14 +81,16 @@ export const NO_IDENTITY_RULES: IdentityRules = compileIdentityRules({
   denyUsers: [],
 });
 
-function compileUsers(entries: readonly string[], isMember: IsMember): (user: string) => boolean {
+/** Names, globs and `group:<name>`; exact. */
+export function compileUsers(entries: readonly string[], isMember: IsMember): (user: string) => boolean {
   const groups = entries.filter((entry) => entry.startsWith(GROUP_PREFIX));
   const groupNames = groups.map((entry) => entry.slice(GROUP_PREFIX.length));
   const isNamed = compileNames(entries.filter((entry) => !entry.startsWith(GROUP_PREFIX)));
   return (user) => isNamed(user) || groupNames.some((group) => isMember(user, group));
 }
 
-function compileNames(entries: readonly string[]): (name: string) => boolean {
+/** Names and globs; exact. */
+export function compileNames(entries: readonly string[]): (name: string) => boolean {
   const lookUp = createGlobTable(entries.map((entry) => [entry, true]));
   return (name) => lookUp(name) === true;
 }
