@@ -27,6 +27,7 @@ export interface AuditRecord {
         readonly serviceAccount: string;
       }
     | undefined;
+  readonly review?: ReviewedObject | undefined;
   readonly user?: string | undefined;
   readonly requester?: string | undefined;
   readonly doAs?: string | undefined;
@@ -36,6 +37,18 @@ export interface AuditRecord {
   readonly exception?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly requests?: number | undefined;
+}
+
+/** What somebody wanted to do with an object, by the word of the API server. */
+export interface ReviewedObject {
+  readonly operation: string;
+  /** With group and subresource: `deployments.apps/scale`. */
+  readonly resource: string;
+  readonly namespace?: string | undefined;
+  readonly name?: string | undefined;
+  readonly requester: string;
+  /** Absent: it is meant. */
+  readonly dryRun?: true | undefined;
 }
 
 /** `self-test`: about no request; the process tries whether it can write. */
@@ -76,6 +89,11 @@ export const AUDIT_FIELDS: Readonly<
     presence: 'if known',
     meaning:
       'the pod that the token was made for, by the word of the API server: `namespace`, `name`, `uid`, `serviceAccount`',
+  },
+  review: {
+    presence: 'if known',
+    meaning:
+      'the admission review, by the word of the API server: `operation`, `resource`, `namespace`, `name`, `requester`, `dryRun`',
   },
   user: { presence: 'if known', meaning: 'the Hadoop user that the pod speaks for' },
   requester: {
@@ -146,15 +164,21 @@ function formatAnyLine(record: AuditRecord): string {
 }
 
 const NAME = /^[\w.$-]{1,256}$/;
+/** Of Kubernetes' users and resources too. */
+const REVIEW_NAME = /^[\w.$:@/-]{1,256}$/;
 
 /**
- * Whom the line is about, as it is: a name can look like a secret, and whoever chooses it must not hide by that. Both have
- * passed a grammar before they come here.
+ * Whom the line is about, as it is: a name can look like a secret, and whoever chooses it must not hide by that. These have
+ * passed a grammar before they come here, or pass one now.
  */
-function namesOf({ user, pod }: AuditRecord): Pick<AuditRecord, 'user' | 'pod'> {
+function namesOf({ user, pod, review }: AuditRecord): Pick<AuditRecord, 'user' | 'pod' | 'review'> {
   const isPod = pod !== undefined && Object.values(pod).every((name) => NAME.test(name));
+  const isReview =
+    review !== undefined &&
+    Object.values(review).every((name) => typeof name !== 'string' || REVIEW_NAME.test(name));
   return {
     ...(isPod ? { pod } : {}),
+    ...(isReview ? { review } : {}),
     ...(user !== undefined && NAME.test(user) ? { user } : {}),
   };
 }

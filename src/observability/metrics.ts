@@ -1,14 +1,15 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type AdmissionMetrics, createAdmissionMetrics } from './admission-metrics.ts';
 import { type AuthenticationMetrics, createAuthenticationMetrics } from './authentication-metrics.ts';
 import { LiveGauge } from './live-gauge.ts';
 import { TallyCounter } from './tally.ts';
 import { createTokenLifeMetrics, type TokenLifeMetrics } from './token-life-metrics.ts';
 
 /**
- * Every metric of `kerbridge serve`. Labels are bounded by our own unions and configuration, never by what callers
+ * Every metric of `kerbridge serve` and `kerbridge decorate`. Labels are bounded by our own unions and configuration, never by what callers
  * send: no namespace, user, pod or free text. `docs/metrics.md` is written from these definitions.
  */
-export interface Metrics extends AuthenticationMetrics, TokenLifeMetrics {
+export interface Metrics extends AdmissionMetrics, AuthenticationMetrics, TokenLifeMetrics {
   readonly registry: Registry;
   readonly httpRequests: TallyCounter<'route' | 'method' | 'status'>;
   readonly requestsRefused: Counter<'reason'>;
@@ -141,6 +142,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
       help: 'Log lines that were not written, as nobody read standard output or it could not be written',
       registers,
     }),
+    ...createAdmissionMetrics(registers),
     ...createAuthenticationMetrics(registers),
     ...createTokenLifeMetrics(registers),
   };

@@ -67,6 +67,9 @@ export function statusOf(answer: Exclude<ReviewAnswer, { readonly outcome: 'allo
         message:
           'Kerbridge could not check this because of a fault of its own: try again, and tell its operators',
       };
+    default:
+      // Types can't hold what a decision may do by mistake, and here a mistake must not pass for an answer.
+      throw new RangeError('a decision has an outcome that there is not');
   }
 }
 

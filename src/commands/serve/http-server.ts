@@ -44,7 +44,12 @@ export interface HttpServerOptions {
   readonly trustedProxies?: readonly string[];
   readonly random?: Random;
   /** HTTPS, with this certificate until `useCertificate`. Left out: plain HTTP. */
-  readonly tls?: { readonly pair: TlsPair; readonly handshakeTimeoutMs?: number };
+  readonly tls?: {
+    readonly pair: TlsPair;
+    readonly handshakeTimeoutMs?: number;
+    /** Only clients with a certificate of these authorities, in PEM, get as far as a request. */
+    readonly clientCa?: string;
+  };
 }
 
 /** A server that takes no more than it can hold, answers what Node would answer, and ends requests before connections. */
@@ -54,6 +59,7 @@ export class HttpServer {
   readonly #refusals: Refusals;
   readonly #limits: ServerLimits;
   readonly #random: Random;
+  readonly #clientCa: { readonly ca?: string };
   readonly #admitted: Slots;
   /** The answers that are not written yet, by connection: those of refused requests too. */
   readonly #open = new Map<Duplex, Set<ServerResponse>>();
@@ -69,6 +75,7 @@ export class HttpServer {
     this.#refusals = refusals;
     this.#limits = { ...SERVER_LIMITS, ...limits };
     this.#random = random;
+    this.#clientCa = tls?.clientCa === undefined ? {} : { ca: tls.clientCa };
     this.#admitted = new Slots(this.#limits.requests);
     const serverOptions = {
       // Most requests have no body, and then Node need not make a stream that ends for each.
@@ -98,11 +105,14 @@ export class HttpServer {
 
   #createTlsServer(
     options: ServerOptions,
-    { pair, handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS }: NonNullable<HttpServerOptions['tls']>,
+    { pair, handshakeTimeoutMs = HANDSHAKE_TIMEOUT_MS, clientCa }: NonNullable<HttpServerOptions['tls']>,
   ): TlsServer {
     const server = createTlsServer({
       ...options,
       ...secureContextOptions(pair),
+      ...this.#clientCa,
+      requestCert: clientCa !== undefined,
+      rejectUnauthorized: clientCa !== undefined,
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: handshakeTimeoutMs,
     });
@@ -117,7 +127,8 @@ export class HttpServer {
   /** For connections from now on; those that are open go on as they are. Only with `tls`. */
   useCertificate(pair: TlsPair): void {
     if (!('setSecureContext' in this.#server)) throw new Error('a server of plain HTTP has no certificate');
-    this.#server.setSecureContext(secureContextOptions(pair));
+    // With the client's authorities, or those of Node would be in their place.
+    this.#server.setSecureContext({ ...secureContextOptions(pair), ...this.#clientCa });
   }
 
   /** Before Node's own listener, which leaves alone what is closed. With TLS this is the connection below it. */
