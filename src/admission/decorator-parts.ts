@@ -1,0 +1,59 @@
+import type { StampPublicKeys, StampSigningKey } from '../identity/stamps/stamp-keys.ts';
+import type { Clock } from '../time/clock.ts';
+import type { ReadObject } from './look-ups.ts';
+import type { JsonPath } from './patch/json-pointer.ts';
+import type { MapRequester, VerifyPodStamp } from './requester/requester.ts';
+import type { AdmissionRequest } from './review/admission-request.ts';
+
+/** Where a workload keeps a template of pods. */
+export interface TemplatePlace {
+  /** JSON pointer of the template, for people; the same in each version of the object. */
+  readonly pointer: string;
+  /** To the annotations that pods made from it get. */
+  readonly annotations: JsonPath;
+  readonly annotationsNow: Readonly<Record<string, string>>;
+  /** SHA-256, base64url, of what the stamp is about. */
+  readonly digest: string;
+}
+
+export type TemplatesFound =
+  | { readonly ok: true; readonly places: readonly TemplatePlace[] }
+  /** The object isn't what its kind is: a sentence for the person. */
+  | { readonly ok: false; readonly problem: string };
+
+export interface KindOfObject {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly kind: string;
+}
+
+/** None for a kind that has no templates, as far as is known. */
+export type FindTemplates = (of: KindOfObject, object: unknown) => TemplatesFound;
+
+/** The key that signs now, and those that verify. */
+export interface StampKeysNow {
+  readonly signing: StampSigningKey;
+  readonly all: StampPublicKeys;
+}
+
+/** What the decisions ask. */
+export interface DecoratorParts {
+  /** Key of the user annotation. */
+  readonly annotation: string;
+  /** undefined: there are none yet. */
+  readonly keys: () => StampKeysNow | undefined;
+  readonly mapRequester: MapRequester;
+  readonly verifyPodStamp: VerifyPodStamp;
+  readonly readObject: ReadObject;
+  readonly findTemplates: FindTemplates;
+  /** Whether RBAC gives the requester the verb `keep-identity` on that object. Rejects when it could not be asked. */
+  readonly mayKeepIdentity: (review: AdmissionRequest, signal: AbortSignal) => Promise<boolean>;
+  /** Accounts of the configuration that may change or enter pods of others. */
+  readonly isExempt: (username: string, groups: readonly string[]) => boolean;
+  readonly clock: Clock;
+  /** Of the letters and digits that names may have, so many. */
+  readonly randomName: (length: number) => string;
+}
+
+/** On a workload, once: whoever changes the template of another makes it theirs. The value is their own user. */
+export const CLAIM_ANNOTATION = 'kerbridge.dev/claim';

@@ -1,0 +1,33 @@
+import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.ts';
+import type { StampPublicKeys } from '../identity/stamps/stamp-keys.ts';
+import { readTemplateStamp, type TemplateStamp } from '../identity/stamps/template-stamp.ts';
+import type { KindOfObject, TemplatePlace } from './decorator-parts.ts';
+import { nameOf } from './generated-name.ts';
+import { textIn } from './object-metadata.ts';
+import type { AdmissionRequest } from './review/admission-request.ts';
+
+/** `group/kind`, of the core group the kind alone. */
+export function stampKindOf({ group, kind }: KindOfObject): string {
+  return group === '' ? kind : `${group}/${kind}`;
+}
+
+/**
+ * The stamp that a template of the object under review has for just what it is: that of ours, when other webhooks have made
+ * ours run again. What names this object and this content can't be from elsewhere.
+ */
+export function ownStampOf(
+  { annotationsNow, digest }: TemplatePlace,
+  review: AdmissionRequest,
+  keys: StampPublicKeys,
+): TemplateStamp | undefined {
+  const text = textIn(annotationsNow, TEMPLATE_STAMP_ANNOTATION);
+  const opened = text === undefined ? undefined : readTemplateStamp(text, keys);
+  if (opened?.outcome !== 'valid') return undefined;
+  const { stamp } = opened;
+  const isOwn =
+    stamp.namespace === review.namespace &&
+    stamp.kind === stampKindOf(review.kind) &&
+    stamp.name === nameOf(review, () => '') &&
+    stamp.digest === digest;
+  return isOwn ? stamp : undefined;
+}

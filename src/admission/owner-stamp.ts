@@ -1,0 +1,172 @@
+import { errorCode } from '../observability/error-code.ts';
+import { readTemplateStamp, type TemplateStamp } from '../identity/stamps/template-stamp.ts';
+import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.ts';
+import type { StampPublicKeys } from '../identity/stamps/stamp-keys.ts';
+import type { DecoratorParts, TemplatePlace } from './decorator-parts.ts';
+import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
+import type { JsonObject } from './look-ups.ts';
+import { controllerOf, groupKind, metadataText, type OwnerReference, textIn } from './object-metadata.ts';
+import { quote } from './requester/quote.ts';
+
+/** What a controller has made, and what it was made from by its own word. */
+export interface MadeObject {
+  readonly namespace: string;
+  readonly owner: OwnerReference | undefined;
+  /** The template stamp that came with it: a copy of the one in the owner's template. */
+  readonly templateStamp: string | undefined;
+  /** The user of the stamp that we have put in the place of that one: any stamp of the owner for that user will do. */
+  readonly restampedFor?: string | undefined;
+}
+
+/** Why it speaks for nobody, which is no fault: for the audit. */
+export type NobodyReason = 'no-owner' | 'owner-without-template' | 'owner-not-stamped';
+
+export type OwnerStamp =
+  | { readonly outcome: 'stamped'; readonly stamp: TemplateStamp; readonly text: string }
+  | { readonly outcome: 'nobody'; readonly why: NobodyReason }
+  | Stopped;
+
+type Parts = Pick<DecoratorParts, 'readObject' | 'findTemplates'>;
+
+/**
+ * The template stamp behind something that a trusted controller has made. What it was made with says nothing by itself:
+ * the owner is read anew, and its template must be the one that was stamped.
+ */
+export async function findOwnerStamp(
+  made: MadeObject,
+  keys: StampPublicKeys,
+  parts: Parts,
+  signal: AbortSignal,
+): Promise<OwnerStamp> {
+  if (made.owner === undefined) return { outcome: 'nobody', why: 'no-owner' };
+  const owner = await readOwner(made.namespace, made.owner, parts, signal);
+  if ('outcome' in owner) return owner;
+
+  const found = parts.findTemplates(kindOf(made.owner), owner.object);
+  // check: owner-templates-readable
+  if (!found.ok) return refuse('owner-malformed', `${describe(made.owner)}: ${found.problem}`);
+  if (found.places.length === 0) return { outcome: 'nobody', why: 'owner-without-template' };
+
+  const place = placeOf(made, found.places, keys);
+  if (place === 'not-stamped') return { outcome: 'nobody', why: 'owner-not-stamped' };
+  // check: owner-has-stamp
+  if (place === undefined)
+    return refuse(
+      'template-stamp-differs',
+      `the template stamp is none of ${describe(made.owner)}: if its template was changed just now, this passes by itself`,
+    );
+
+  const opened = readTemplateStamp(place.text, keys);
+  // check: template-stamp-verified
+  if (opened.outcome === 'refused')
+    return refuse(
+      `template-stamp-${opened.reason}`,
+      `the template stamp of ${describe(made.owner)} is not a good one: ${HOW_TO_STAMP}`,
+    );
+
+  const { stamp } = opened;
+  // check: template-stamp-namespace
+  if (stamp.namespace !== made.namespace)
+    return refuse(
+      'template-stamp-of-other-namespace',
+      `the template stamp of ${describe(made.owner)} is from another namespace: ${HOW_TO_STAMP}`,
+    );
+
+  const named = await checkNamed(stamp, made, { owner: made.owner, object: owner.object }, parts, signal);
+  if (named !== undefined) return named;
+
+  // check: template-stamp-digest
+  if (stamp.digest !== place.digest)
+    return refuse(
+      'template-changed',
+      `the template of ${describe(made.owner)} is not the one that was stamped for ${quote(stamp.user)}: somebody changed it while the webhook did not see it; ${HOW_TO_STAMP}`,
+      stamp.user,
+    );
+  return { outcome: 'stamped', stamp, text: place.text };
+}
+
+const HOW_TO_STAMP = 'change its template anew as the user it shall speak for';
+
+/** The owner itself, or what owns it in turn, as a Deployment owns the ReplicaSet that has its template. */
+async function checkNamed(
+  stamp: TemplateStamp,
+  { namespace }: MadeObject,
+  { owner, object }: { readonly owner: OwnerReference; readonly object: JsonObject },
+  parts: Parts,
+  signal: AbortSignal,
+): Promise<Stopped | undefined> {
+  if (names(stamp, owner)) return undefined;
+  const above = controllerOf(object);
+  // check: template-stamp-names-owner
+  if (above === undefined || !names(stamp, above))
+    return refuse(
+      'template-stamp-of-other-object',
+      `the template stamp of ${describe(owner)} is that of ${quote(`${stamp.kind} ${stamp.name}`)}, which does not own it: ${HOW_TO_STAMP}`,
+      stamp.user,
+    );
+  const read = await readOwner(namespace, above, parts, signal);
+  return 'outcome' in read ? read : undefined;
+}
+
+const names = (stamp: TemplateStamp, { apiVersion, kind, name }: OwnerReference): boolean =>
+  stamp.kind === groupKind(apiVersion, kind) && stamp.name === name;
+
+async function readOwner(
+  namespace: string,
+  owner: OwnerReference,
+  { readObject }: Parts,
+  signal: AbortSignal,
+): Promise<{ readonly object: JsonObject } | Stopped> {
+  const { apiVersion, kind, name, uid } = owner;
+  let object: JsonObject | undefined;
+  try {
+    object = await readObject({ apiVersion, kind, namespace, name }, { signal });
+  } catch (error) {
+    return couldNotCheck('kubernetes-api', `${describe(owner)} could not be read (${errorCode(error)})`);
+  }
+  // check: owner-found
+  if (object === undefined)
+    return refuse(
+      'owner-not-found',
+      `${describe(owner)}, which owns it, does not exist: its controller will see that`,
+    );
+  // check: owner-uid
+  if (metadataText(object, 'uid') !== uid)
+    return refuse(
+      'owner-uid-differs',
+      `${describe(owner)}, which owned it, was replaced by another of its name`,
+    );
+  return { object };
+}
+
+/** Where the stamp stands in the owner; of an owner with one template also when the controller copies no annotations. */
+function placeOf(
+  { templateStamp: text, restampedFor }: MadeObject,
+  places: readonly TemplatePlace[],
+  keys: StampPublicKeys,
+): { readonly text: string; readonly digest: string } | 'not-stamped' | undefined {
+  const stamped = places.flatMap(({ annotationsNow, digest }) => {
+    const stamp = textIn(annotationsNow, TEMPLATE_STAMP_ANNOTATION);
+    return stamp === undefined ? [] : [{ text: stamp, digest }];
+  });
+  if (restampedFor !== undefined)
+    return stamped.find((one) => {
+      const opened = readTemplateStamp(one.text, keys);
+      return opened.outcome === 'valid' && opened.stamp.user === restampedFor;
+    });
+  if (stamped.length === 0) return text === undefined ? 'not-stamped' : undefined;
+  if (text === undefined) return places.length === 1 ? stamped[0] : undefined;
+  const same = stamped.filter((one) => one.text === text);
+  // Stamped alike they were alike. If they no longer are, nobody can tell from which of them it was made.
+  const isAlike = same.every(({ digest }) => digest === same[0]?.digest);
+  return same[0] === undefined || isAlike ? same[0] : { text, digest: 'differ' };
+}
+
+export function kindOf({ apiVersion, kind }: { readonly apiVersion: string; readonly kind: string }) {
+  const slash = apiVersion.indexOf('/');
+  return { group: slash === -1 ? '' : apiVersion.slice(0, slash), kind };
+}
+
+export function describe({ kind, name }: { readonly kind: string; readonly name: string }): string {
+  return `${quote(kind)} ${quote(name)}`;
+}

@@ -1,0 +1,226 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  ANNOTATION,
+  CONTROLLER,
+  DecoratorWorld,
+  madeBy,
+  NAMESPACE,
+  type Outcome,
+  pod,
+  templateAnnotations,
+  workload,
+} from '../../test/fakes/decorator-world.ts';
+import { newSigningKey } from '../identity/stamps/stamp-keys.ts';
+import { signPodStamp } from '../identity/stamps/pod-stamp.ts';
+import {
+  POD_STAMP_ANNOTATION,
+  STAMPED_LABEL,
+  TEMPLATE_STAMP_ANNOTATION,
+} from '../identity/stamps/stamp-annotations.ts';
+import { signTemplateStamp } from '../identity/stamps/template-stamp.ts';
+import type { JsonObject } from './look-ups.ts';
+import { annotationsOf, labelsOf } from './object-metadata.ts';
+
+function reasonOf({ decision }: Outcome): string {
+  if (decision.outcome === 'allowed') return 'allowed';
+  return decision.outcome === 'refused' ? decision.reason : decision.dependency;
+}
+
+type Edit = (object: JsonObject) => JsonObject;
+
+const annotated =
+  (change: Readonly<Record<string, string | undefined>>): Edit =>
+  (object) => {
+    const metadata = object['metadata'] as JsonObject;
+    const entries = Object.entries({ ...annotationsOf(object), ...change }).filter(
+      ([, value]) => value !== undefined,
+    );
+    return { ...object, metadata: { ...metadata, annotations: Object.fromEntries(entries) } };
+  };
+
+const labelled =
+  (labels: Readonly<Record<string, string>>): Edit =>
+  (object) => ({
+    ...object,
+    metadata: { ...(object['metadata'] as JsonObject), labels: { ...labels } },
+  });
+
+const withTemplate =
+  (edit: Edit): Edit =>
+  (object) => {
+    const spec = object['spec'] as JsonObject;
+    return { ...object, spec: { ...spec, template: edit(spec['template'] as JsonObject) } };
+  };
+
+describe('a pod as it is stored, after what another webhook did', () => {
+  const world = new DecoratorWorld();
+  const stamp = (change: object, key = world.keys.signing): string =>
+    signPodStamp(
+      {
+        namespace: NAMESPACE,
+        podName: 'train',
+        user: 'alice',
+        requester: 'alice',
+        issuedAtSeconds: Math.floor(world.clock.now() / 1_000),
+        ...change,
+      },
+      key,
+    );
+
+  it('passes with the stamp that it got', async () => {
+    const outcome = await world.create(pod('train'), {
+      by: 'alice',
+      lateMutator: labelled({ [STAMPED_LABEL]: 'true', more: 'x' }),
+    });
+    expect(reasonOf(outcome)).toBe('allowed');
+  });
+
+  it.each<readonly [string, string, Edit]>([
+    ['final-user', 'user-overwritten', annotated({ [ANNOTATION]: 'bob' })],
+    ['final-user', 'user-overwritten', annotated({ [ANNOTATION]: undefined })],
+    ['final-label', 'label-overwritten', labelled({})],
+    ['final-label', 'label-overwritten', labelled({ [STAMPED_LABEL]: 'yes' })],
+    ['final-stamp', 'stamp-overwritten', annotated({ [POD_STAMP_ANNOTATION]: undefined })],
+    ['final-stamp', 'stamp-overwritten', annotated({ [POD_STAMP_ANNOTATION]: 'x' })],
+    ['final-stamp', 'stamp-overwritten', annotated({ [POD_STAMP_ANNOTATION]: stamp({}, newSigningKey()) })],
+    [
+      'final-stamp-of-pod',
+      'stamp-of-other-pod',
+      annotated({ [POD_STAMP_ANNOTATION]: stamp({ podName: 'other' }) }),
+    ],
+    [
+      'final-stamp-of-pod',
+      'stamp-of-other-pod',
+      annotated({ [POD_STAMP_ANNOTATION]: stamp({ namespace: 'team-b' }) }),
+    ],
+    [
+      'final-stamp-of-pod',
+      'stamp-of-other-pod',
+      annotated({ [POD_STAMP_ANNOTATION]: stamp({ user: 'bob' }) }),
+    ],
+    [
+      'final-stamp-of-pod',
+      'stamp-of-other-pod',
+      annotated({ [POD_STAMP_ANNOTATION]: stamp({ requester: 'bob' }) }),
+    ],
+    [
+      'final-stamp-fresh',
+      'stamp-old',
+      annotated({
+        [POD_STAMP_ANNOTATION]: stamp({ issuedAtSeconds: Math.floor(world.clock.now() / 1_000) - 31 }),
+      }),
+    ],
+  ])('is refused [%s]: %s (%#)', async (_, reason, lateMutator) => {
+    expect(reasonOf(await world.create(pod('train'), { by: 'alice', lateMutator }))).toBe(reason);
+  });
+
+  it.each<readonly [string, Edit]>([
+    ['user', annotated({ [ANNOTATION]: 'alice' })],
+    ['stamp', annotated({ [POD_STAMP_ANNOTATION]: stamp({}) })],
+    ['label', labelled({ [STAMPED_LABEL]: 'true' })],
+  ])('that speaks for nobody is refused with a %s [pod-of-nobody-bare]', async (_, lateMutator) => {
+    const { stored } = await world.create(workload('Deployment', 'old'), { by: 'alice', bypass: true });
+    const made = madeBy(stored ?? {}, { kind: 'Pod', name: 'old-1' });
+    expect(reasonOf(await world.create(made, { by: CONTROLLER, lateMutator }))).toBe('stamp-of-nobody');
+    expect(reasonOf(await world.create(made, { by: CONTROLLER }))).toBe('allowed');
+  });
+});
+
+describe('a workload as it is stored, after what another webhook did', () => {
+  const world = new DecoratorWorld();
+  const stamp = (change: object, key = world.keys.signing): string =>
+    signTemplateStamp(
+      {
+        namespace: NAMESPACE,
+        kind: 'apps/Deployment',
+        name: 'web',
+        user: 'alice',
+        requester: 'alice',
+        digest: 'A'.repeat(43),
+        ...change,
+      },
+      key,
+    );
+
+  it.each<readonly [string, string, Edit]>([
+    [
+      'final-template-stamped',
+      'template-stamp-missing',
+      annotated({ [TEMPLATE_STAMP_ANNOTATION]: undefined }),
+    ],
+    ['final-template-stamp', 'template-stamp-overwritten', annotated({ [TEMPLATE_STAMP_ANNOTATION]: 'x' })],
+    [
+      'final-template-stamp',
+      'template-stamp-overwritten',
+      annotated({ [TEMPLATE_STAMP_ANNOTATION]: stamp({}, newSigningKey()) }),
+    ],
+    [
+      'final-template-stamp-of-object',
+      'template-stamp-of-other-object',
+      annotated({ [TEMPLATE_STAMP_ANNOTATION]: stamp({ name: 'other' }) }),
+    ],
+    [
+      'final-template-stamp-of-object',
+      'template-stamp-of-other-object',
+      annotated({ [TEMPLATE_STAMP_ANNOTATION]: stamp({ namespace: 'team-b' }) }),
+    ],
+    [
+      'final-template-stamp-of-object',
+      'template-stamp-of-other-object',
+      annotated({ [TEMPLATE_STAMP_ANNOTATION]: stamp({ kind: 'Deployment' }) }),
+    ],
+    ['final-template-digest', 'template-changed', annotated({ [TEMPLATE_STAMP_ANNOTATION]: stamp({}) })],
+    [
+      'final-template-digest',
+      'template-changed',
+      (template) => ({ ...template, spec: { containers: [{ image: 'proxy' }] } }),
+    ],
+    ['final-template-user', 'template-user-overwritten', annotated({ [ANNOTATION]: 'bob' })],
+    ['final-template-user', 'template-user-overwritten', annotated({ [ANNOTATION]: undefined })],
+  ])('is refused [%s]: %s (%#)', async (_, reason, edit) => {
+    const lateMutator = withTemplate(edit);
+    expect(reasonOf(await world.create(workload('Deployment', 'web'), { by: 'alice', lateMutator }))).toBe(
+      reason,
+    );
+  });
+
+  it('tells of the schema that drops the annotations of templates', async () => {
+    const lateMutator = withTemplate((template) => ({ spec: template['spec'] }));
+    const { decision } = await world.create(workload('Deployment', 'web'), { by: 'alice', lateMutator });
+    expect(decision).toMatchObject({ text: expect.stringContaining('x-kubernetes-preserve-unknown-fields') });
+  });
+
+  it('passes with other annotations, and where ours runs again', async () => {
+    const edit = withTemplate(annotated({ other: 'x' }));
+    expect(
+      reasonOf(await world.create(workload('Deployment', 'web'), { by: 'alice', lateMutator: edit })),
+    ).toBe('allowed');
+    const proxy = withTemplate((template) => ({ ...template, spec: { containers: [{ image: 'proxy' }] } }));
+    expect(
+      reasonOf(await world.create(workload('Deployment', 'web2'), { by: 'alice', mutator: proxy })),
+    ).toBe('allowed');
+  });
+
+  it('of a controller is refused without the stamp that its owner has', async () => {
+    const { stored } = await world.create(workload('Deployment', 'web3'), { by: 'alice' });
+    const made = madeBy(stored ?? {}, { kind: 'ReplicaSet', name: 'web3-1' });
+    const bare = withTemplate(annotated({ [TEMPLATE_STAMP_ANNOTATION]: undefined, [ANNOTATION]: undefined }));
+    expect(reasonOf(await world.create(made, { by: CONTROLLER, lateMutator: bare }))).toBe(
+      'template-stamp-missing',
+    );
+    const { stored: old } = await world.create(workload('Deployment', 'old'), { by: 'alice', bypass: true });
+    const { stored: set } = await world.create(madeBy(old ?? {}, { kind: 'ReplicaSet', name: 'old-1' }), {
+      by: CONTROLLER,
+    });
+    expect(templateAnnotations(set)).toEqual({});
+    expect(labelsOf(set)).toEqual({});
+  });
+
+  it('is refused while there are no keys', async () => {
+    const keyless = new DecoratorWorld();
+    await keyless.create(workload('Deployment', 'web'), { by: 'alice' });
+    keyless.hasKeys = false;
+    const touch = labelled({ a: 'b' });
+    expect(reasonOf(await keyless.update('Deployment', 'web', touch, { by: 'alice' }))).toBe('signing-keys');
+  });
+});

@@ -1,0 +1,56 @@
+import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.ts';
+import type { DecoratorParts, StampKeysNow } from './decorator-parts.ts';
+import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
+import { annotationsOf, controllerOf, textIn } from './object-metadata.ts';
+import { findOwnerStamp, type NobodyReason } from './owner-stamp.ts';
+import type { AdmissionRequest } from './review/admission-request.ts';
+import type { RequesterResult } from './requester/requester.ts';
+
+/** For whom a new pod speaks. */
+export type PodUser =
+  | { readonly outcome: 'user'; readonly user: string; readonly via: string }
+  /** It runs, and gets nothing from us. */
+  | { readonly outcome: 'nobody'; readonly why: NobodyReason }
+  | Stopped;
+
+/** Decided by who asks; of a controller's pod by the template stamp of what owns it. */
+export async function whosePod(
+  review: AdmissionRequest & { readonly namespace: string },
+  parts: DecoratorParts,
+  keys: StampKeysNow,
+  signal: AbortSignal,
+): Promise<PodUser> {
+  const annotations = annotationsOf(review.object);
+  const result = await askRequester(review, textIn(annotations, parts.annotation), parts);
+  if (result.outcome !== 'trusted-controller') return result;
+
+  const made = {
+    namespace: review.namespace,
+    owner: controllerOf(review.object),
+    templateStamp: textIn(annotations, TEMPLATE_STAMP_ANNOTATION),
+  };
+  const owner = await findOwnerStamp(made, keys.all, parts, signal);
+  return owner.outcome === 'stamped' ? { outcome: 'user', user: owner.stamp.user, via: 'template' } : owner;
+}
+
+export type RequesterUser =
+  | { readonly outcome: 'user'; readonly user: string; readonly via: string }
+  | Extract<RequesterResult, { readonly outcome: 'trusted-controller' }>
+  | Stopped;
+
+export async function askRequester(
+  { userInfo, namespace }: AdmissionRequest & { readonly namespace: string },
+  namedUser: string | undefined,
+  { mapRequester }: Pick<DecoratorParts, 'mapRequester'>,
+): Promise<RequesterUser> {
+  const result = await mapRequester({ requester: userInfo, namespace, namedUser });
+  switch (result.outcome) {
+    case 'user':
+    case 'trusted-controller':
+      return result;
+    case 'refused':
+      return refuse(result.reason, result.text);
+    case 'could-not-check':
+      return couldNotCheck(result.dependency, 'it could not be found out which user asks');
+  }
+}
