@@ -5,6 +5,7 @@ import {
   createConfiguration,
   ServerConfiguration,
 } from '@kubernetes/client-node';
+import type { ReadObject } from '../admission/look-ups.ts';
 import type { GetPod, PodView, ReviewServiceAccountToken } from '../authentication/kubernetes-access.ts';
 import type { ReadServiceAccountIssuer } from '../authentication/signing-keys.ts';
 import { isStatusAbout, replyOf } from './api-reply.ts';
@@ -23,8 +24,10 @@ import { readPod, readTokenReview, readTokenReviewAnswer } from './read-reply.ts
 import { listPods } from './list-pods.ts';
 import { createHttpObjectSource } from './reflector/object-source.ts';
 import { createSecretRecords, type SecretRecords, type SecretRecordsOptions } from './secret-records.ts';
+import { createObjectReader } from './object-reader.ts';
 import { createServiceAccountIssuerReader } from './service-account-issuer.ts';
 import { Transport } from './transport.ts';
+import type { Clock } from '../time/clock.ts';
 
 export const DEFAULT_TIMEOUT_MS = 5_000;
 
@@ -65,6 +68,8 @@ export interface KubernetesApi extends OperatorCalls, PreflightCalls {
   ) => AsyncIterable<readonly PodView[]>;
   /** `get`, `list`, `watch`, `create`, `update` and `delete` on `secrets` in that namespace. */
   readonly createSecretRecords: (options: SecretRecordsOptions) => SecretRecords;
+  /** Objects of any kind that has a namespace, for what owns pods. `get` on those resources. */
+  readonly createObjectReader: (options: { readonly clock: Clock }) => ReadObject;
   /** Resolves if the API server answers, accepts our credentials and lets us review tokens. One TokenReview. */
   readonly checkReady: (options?: { readonly signal?: AbortSignal }) => Promise<void>;
   /** Closes the connections; calls under way fail. */
@@ -153,6 +158,7 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
       }),
     listPods: (namespace, { signal } = {}) => listPods({ transport, server, namespace, signal }),
     createSecretRecords: (secretOptions) => createSecretRecords(secretOptions, { transport, server }),
+    createObjectReader: ({ clock }) => createObjectReader({ transport, server, clock }),
     checkReady,
     ...createOperatorCalls({
       call,

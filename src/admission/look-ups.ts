@@ -1,0 +1,20 @@
+/** A JSON object as the API server sent it: nothing of it is believed before it was looked at. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** One object of a namespace. */
+export interface ObjectId {
+  /** `apps/v1`, of the core group `v1`. */
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/**
+ * The object as it is now. undefined: the API server says that there is none, or knows no such kind. Rejects when it could
+ * not be asked.
+ */
+export type ReadObject = (
+  id: ObjectId,
+  options: { readonly signal: AbortSignal },
+) => Promise<JsonObject | undefined>;
