@@ -1,34 +1,23 @@
 import type { StampPublicKeys, StampSigningKey } from '../identity/stamps/stamp-keys.ts';
 import type { Clock } from '../time/clock.ts';
-import type { ReadObject } from './look-ups.ts';
-import type { JsonPath } from './patch/json-pointer.ts';
+import type { ReadObject, ResourceName } from './look-ups.ts';
 import type { MapRequester, VerifyPodStamp } from './requester/requester.ts';
 import type { AdmissionRequest } from './review/admission-request.ts';
+import type { TemplatePlace } from './templates/find-templates.ts';
 
-/** Where a workload keeps a template of pods. */
-export interface TemplatePlace {
-  /** JSON pointer of the template, for people; the same in each version of the object. */
-  readonly pointer: string;
-  /** To the annotations that pods made from it get. */
-  readonly annotations: JsonPath;
-  readonly annotationsNow: Readonly<Record<string, string>>;
-  /** SHA-256, base64url, of what the stamp is about. */
+/** A template of pods, as `findTemplates` finds it, with the digest of what its stamp covers. */
+export interface DigestedTemplate extends Omit<TemplatePlace, 'content'> {
+  /** SHA-256, base64url. */
   readonly digest: string;
 }
 
 export type TemplatesFound =
-  | { readonly ok: true; readonly places: readonly TemplatePlace[] }
+  | { readonly ok: true; readonly places: readonly DigestedTemplate[] }
   /** The object isn't what its kind is: a sentence for the person. */
   | { readonly ok: false; readonly problem: string };
 
-export interface KindOfObject {
-  /** Empty for the core group. */
-  readonly group: string;
-  readonly kind: string;
-}
-
-/** None for a kind that has no templates, as far as is known. */
-export type FindTemplates = (of: KindOfObject, object: unknown) => TemplatesFound;
+/** None for a resource that has no templates, as far as is known. */
+export type FindTemplates = (resource: ResourceName, object: unknown) => TemplatesFound;
 
 /** The key that signs now, and those that verify. */
 export interface StampKeysNow {

@@ -2,6 +2,7 @@ import { POD_STAMP_ANNOTATION, STAMPED_LABEL } from '../identity/stamps/stamp-an
 import { errorCode } from '../observability/error-code.ts';
 import type { DecoratorParts } from './decorator-parts.ts';
 import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
+import type { FoundObject } from './look-ups.ts';
 import { annotationsOf, labelsOf, metadataText, textIn } from './object-metadata.ts';
 import { childOf, isList, sameJson } from './patch/json-value.ts';
 import { quote } from './requester/quote.ts';
@@ -31,15 +32,15 @@ export async function guardPodConnect(
   signal: AbortSignal,
 ): Promise<AdmissionDecision> {
   const { name = '', namespace } = review;
-  let pod: unknown;
+  let found: FoundObject | undefined;
   try {
-    pod = await parts.readObject({ apiVersion: 'v1', kind: 'Pod', namespace, name }, { signal });
+    found = await parts.readObject({ apiVersion: 'v1', kind: 'Pod', namespace, name }, { signal });
   } catch (error) {
     return couldNotCheck('kubernetes-api', `the pod could not be read (${errorCode(error)})`);
   }
   // The API server says it better.
-  if (pod === undefined) return { outcome: 'allowed' };
-  const user = userOfPod(pod, parts.annotation);
+  if (found === undefined) return { outcome: 'allowed' };
+  const user = userOfPod(found.object, parts.annotation);
   if (user === undefined) return { outcome: 'allowed' };
   return (await checkOwn(review, user, parts, 'reaches into')) ?? { outcome: 'allowed', user };
 }

@@ -1,5 +1,18 @@
+import type { JsonMap } from './patch/json-value.ts';
+
 /** A JSON object as the API server sent it: nothing of it is believed before it was looked at. */
-export type JsonObject = Readonly<Record<string, unknown>>;
+export type JsonObject = JsonMap;
+
+/** The group is empty for the core group, `resource` is the plural. */
+export interface ResourceName {
+  readonly group: string;
+  readonly resource: string;
+}
+
+export interface FoundObject {
+  readonly resource: ResourceName;
+  readonly object: JsonObject;
+}
 
 /** One object of a namespace. */
 export interface ObjectId {
@@ -17,4 +30,4 @@ export interface ObjectId {
 export type ReadObject = (
   id: ObjectId,
   options: { readonly signal: AbortSignal },
-) => Promise<JsonObject | undefined>;
+) => Promise<FoundObject | undefined>;

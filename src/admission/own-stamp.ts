@@ -1,13 +1,12 @@
 import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.ts';
 import type { StampPublicKeys } from '../identity/stamps/stamp-keys.ts';
 import { readTemplateStamp, type TemplateStamp } from '../identity/stamps/template-stamp.ts';
-import type { KindOfObject, TemplatePlace } from './decorator-parts.ts';
+import type { DigestedTemplate } from './decorator-parts.ts';
 import { nameOf } from './generated-name.ts';
-import { textIn } from './object-metadata.ts';
-import type { AdmissionRequest } from './review/admission-request.ts';
+import type { AdmissionRequest, GroupVersionKind } from './review/admission-request.ts';
 
 /** `group/kind`, of the core group the kind alone. */
-export function stampKindOf({ group, kind }: KindOfObject): string {
+export function stampKindOf({ group, kind }: Pick<GroupVersionKind, 'group' | 'kind'>): string {
   return group === '' ? kind : `${group}/${kind}`;
 }
 
@@ -16,11 +15,11 @@ export function stampKindOf({ group, kind }: KindOfObject): string {
  * ours run again. What names this object and this content can't be from elsewhere.
  */
 export function ownStampOf(
-  { annotationsNow, digest }: TemplatePlace,
+  { annotationsNow, digest }: DigestedTemplate,
   review: AdmissionRequest,
   keys: StampPublicKeys,
 ): TemplateStamp | undefined {
-  const text = textIn(annotationsNow, TEMPLATE_STAMP_ANNOTATION);
+  const text = annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
   const opened = text === undefined ? undefined : readTemplateStamp(text, keys);
   if (opened?.outcome !== 'valid') return undefined;
   const { stamp } = opened;

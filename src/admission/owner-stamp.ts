@@ -2,10 +2,10 @@ import { errorCode } from '../observability/error-code.ts';
 import { readTemplateStamp, type TemplateStamp } from '../identity/stamps/template-stamp.ts';
 import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.ts';
 import type { StampPublicKeys } from '../identity/stamps/stamp-keys.ts';
-import type { DecoratorParts, TemplatePlace } from './decorator-parts.ts';
+import type { DecoratorParts, DigestedTemplate } from './decorator-parts.ts';
 import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
-import type { JsonObject } from './look-ups.ts';
-import { controllerOf, groupKind, metadataText, type OwnerReference, textIn } from './object-metadata.ts';
+import type { FoundObject, JsonObject } from './look-ups.ts';
+import { controllerOf, groupKind, metadataText, type OwnerReference } from './object-metadata.ts';
 import { quote } from './requester/quote.ts';
 
 /** What a controller has made, and what it was made from by its own word. */
@@ -42,7 +42,7 @@ export async function findOwnerStamp(
   const owner = await readOwner(made.namespace, made.owner, parts, signal);
   if ('outcome' in owner) return owner;
 
-  const found = parts.findTemplates(kindOf(made.owner), owner.object);
+  const found = parts.findTemplates(owner.resource, owner.object);
   // check: owner-templates-readable
   if (!found.ok) return refuse('owner-malformed', `${describe(made.owner)}: ${found.problem}`);
   if (found.places.length === 0) return { outcome: 'nobody', why: 'owner-without-template' };
@@ -116,37 +116,37 @@ async function readOwner(
   owner: OwnerReference,
   { readObject }: Parts,
   signal: AbortSignal,
-): Promise<{ readonly object: JsonObject } | Stopped> {
+): Promise<FoundObject | Stopped> {
   const { apiVersion, kind, name, uid } = owner;
-  let object: JsonObject | undefined;
+  let found: FoundObject | undefined;
   try {
-    object = await readObject({ apiVersion, kind, namespace, name }, { signal });
+    found = await readObject({ apiVersion, kind, namespace, name }, { signal });
   } catch (error) {
     return couldNotCheck('kubernetes-api', `${describe(owner)} could not be read (${errorCode(error)})`);
   }
   // check: owner-found
-  if (object === undefined)
+  if (found === undefined)
     return refuse(
       'owner-not-found',
       `${describe(owner)}, which owns it, does not exist: its controller will see that`,
     );
   // check: owner-uid
-  if (metadataText(object, 'uid') !== uid)
+  if (metadataText(found.object, 'uid') !== uid)
     return refuse(
       'owner-uid-differs',
       `${describe(owner)}, which owned it, was replaced by another of its name`,
     );
-  return { object };
+  return found;
 }
 
 /** Where the stamp stands in the owner; of an owner with one template also when the controller copies no annotations. */
 function placeOf(
   { templateStamp: text, restampedFor }: MadeObject,
-  places: readonly TemplatePlace[],
+  places: readonly DigestedTemplate[],
   keys: StampPublicKeys,
 ): { readonly text: string; readonly digest: string } | 'not-stamped' | undefined {
   const stamped = places.flatMap(({ annotationsNow, digest }) => {
-    const stamp = textIn(annotationsNow, TEMPLATE_STAMP_ANNOTATION);
+    const stamp = annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
     return stamp === undefined ? [] : [{ text: stamp, digest }];
   });
   if (restampedFor !== undefined)
@@ -160,11 +160,6 @@ function placeOf(
   // Stamped alike they were alike. If they no longer are, nobody can tell from which of them it was made.
   const isAlike = same.every(({ digest }) => digest === same[0]?.digest);
   return same[0] === undefined || isAlike ? same[0] : { text, digest: 'differ' };
-}
-
-export function kindOf({ apiVersion, kind }: { readonly apiVersion: string; readonly kind: string }) {
-  const slash = apiVersion.indexOf('/');
-  return { group: slash === -1 ? '' : apiVersion.slice(0, slash), kind };
 }
 
 export function describe({ kind, name }: { readonly kind: string; readonly name: string }): string {

@@ -5,11 +5,11 @@ import {
   CLAIM_ANNOTATION,
   type DecoratorParts,
   type StampKeysNow,
-  type TemplatePlace,
+  type DigestedTemplate,
 } from './decorator-parts.ts';
 import { refuse, type Stopped } from './decisions.ts';
 import { nameOf } from './generated-name.ts';
-import { controllerOf, textIn } from './object-metadata.ts';
+import { controllerOf } from './object-metadata.ts';
 import { ownStampOf, stampKindOf } from './own-stamp.ts';
 import { namedUserOf } from './named-user.ts';
 import { findOwnerStamp } from './owner-stamp.ts';
@@ -35,7 +35,7 @@ export async function stampTemplates(
   parts: DecoratorParts,
   signal: AbortSignal,
 ): Promise<AdmissionDecision> {
-  const found = parts.findTemplates(review.kind, review.object);
+  const found = parts.findTemplates(review.resource, review.object);
   // check: templates-readable
   if (!found.ok) return refuse('object-malformed', found.problem);
   if (found.places.length === 0) return { outcome: 'allowed' };
@@ -59,7 +59,7 @@ interface Context {
 
 async function decide(
   review: TemplateReview,
-  places: readonly TemplatePlace[],
+  places: readonly DigestedTemplate[],
   context: Context,
   signal: AbortSignal,
 ): Promise<readonly TemplateStamping[] | Stopped> {
@@ -78,14 +78,14 @@ async function decide(
  */
 async function ofController(
   review: TemplateReview,
-  places: readonly TemplatePlace[],
+  places: readonly DigestedTemplate[],
   { parts, keys }: Context,
   signal: AbortSignal,
 ): Promise<readonly TemplateStamping[] | Stopped> {
   const owner = controllerOf(review.object);
   const stampings: TemplateStamping[] = [];
   for (const place of places) {
-    const templateStamp = textIn(place.annotationsNow, TEMPLATE_STAMP_ANNOTATION);
+    const templateStamp = place.annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
     const own = ownStampOf(place, review, keys.all);
     const made = { namespace: review.namespace, owner, templateStamp, restampedFor: own?.user };
     const result = await findOwnerStamp(made, keys.all, parts, signal);
@@ -104,7 +104,7 @@ async function ofController(
 function write(
   review: TemplateReview,
   name: string,
-  places: readonly TemplatePlace[],
+  places: readonly DigestedTemplate[],
   stampings: readonly TemplateStamping[],
   { parts, keys }: Context,
 ): AdmissionDecision {

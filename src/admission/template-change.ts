@@ -6,7 +6,7 @@ import {
   CLAIM_ANNOTATION,
   type DecoratorParts,
   type StampKeysNow,
-  type TemplatePlace,
+  type DigestedTemplate,
 } from './decorator-parts.ts';
 import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
 import { annotationsOf, metadataText, textIn } from './object-metadata.ts';
@@ -30,11 +30,11 @@ interface Before {
  */
 export async function judgeChange(
   review: TemplateReview,
-  places: readonly TemplatePlace[],
+  places: readonly DigestedTemplate[],
   { parts, keys }: { readonly parts: DecoratorParts; readonly keys: StampKeysNow },
   signal: AbortSignal,
 ): Promise<readonly TemplateStamping[] | Stopped> {
-  const found = parts.findTemplates(review.kind, review.oldObject);
+  const found = parts.findTemplates(review.resource, review.oldObject);
   // What it was is what the API server has stored: if it isn't readable, nothing is known of it.
   const before = new Map(found.ok ? found.places.map((place) => [place.pointer, place]) : []);
   const claim = textIn(annotationsOf(review.object), CLAIM_ANNOTATION);
@@ -45,9 +45,9 @@ export async function judgeChange(
     const stamped = old === undefined ? undefined : readBefore(old, review, keys.all);
     const own = ownStampOf(place, review, keys.all);
     if (old?.digest === place.digest && claim === undefined) {
-      const user = textIn(old.annotationsNow, parts.annotation);
-      const text = textIn(old.annotationsNow, TEMPLATE_STAMP_ANNOTATION);
-      const isNew = own !== undefined && textIn(place.annotationsNow, TEMPLATE_STAMP_ANNOTATION) !== text;
+      const user = old.annotationsNow.get(parts.annotation);
+      const text = old.annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
+      const isNew = own !== undefined && place.annotationsNow.get(TEMPLATE_STAMP_ANNOTATION) !== text;
       if (isNew) asked ??= await askRequester(review, namedUserOf(review, places, parts.annotation), parts);
       // A claim is taken off when it is heard, and ours may run again after other webhooks.
       const isClaimed = isNew && asked?.outcome === 'user' && asked.user === own.user;
@@ -64,8 +64,12 @@ export async function judgeChange(
   return stampings;
 }
 
-function readBefore(place: TemplatePlace, review: TemplateReview, keys: StampPublicKeys): Before | undefined {
-  const text = textIn(place.annotationsNow, TEMPLATE_STAMP_ANNOTATION);
+function readBefore(
+  place: DigestedTemplate,
+  review: TemplateReview,
+  keys: StampPublicKeys,
+): Before | undefined {
+  const text = place.annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
   const opened = text === undefined ? undefined : readTemplateStamp(text, keys);
   if (text === undefined || opened?.outcome !== 'valid') return undefined;
   return opened.stamp.namespace === review.namespace
@@ -82,7 +86,7 @@ async function judgeContent(
     asked,
     claim,
   }: {
-    readonly place: TemplatePlace;
+    readonly place: DigestedTemplate;
     readonly stamped: Before | undefined;
     readonly own: TemplateStamp | undefined;
     readonly asked: RequesterUser;

@@ -1,8 +1,8 @@
 import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.ts';
 import { readTemplateStamp } from '../identity/stamps/template-stamp.ts';
-import type { DecoratorParts, StampKeysNow, TemplatePlace } from './decorator-parts.ts';
+import type { DecoratorParts, StampKeysNow, DigestedTemplate } from './decorator-parts.ts';
 import { refuse, type Stopped } from './decisions.ts';
-import { controllerOf, groupKind, metadataText, textIn } from './object-metadata.ts';
+import { controllerOf, groupKind, metadataText } from './object-metadata.ts';
 import { findOwnerStamp } from './owner-stamp.ts';
 import { quote } from './requester/quote.ts';
 import type { AdmissionDecision } from './review/admission-decision.ts';
@@ -18,14 +18,15 @@ export async function validateTemplates(
   parts: DecoratorParts,
   signal: AbortSignal,
 ): Promise<AdmissionDecision> {
-  const found = parts.findTemplates(review.kind, review.object);
+  const found = parts.findTemplates(review.resource, review.object);
   // check: final-templates-readable
   if (!found.ok) return refuse('object-malformed', found.problem);
   if (found.places.length === 0) return { outcome: 'allowed' };
   const keys = parts.keys();
   // check: validating-template-keys-known
   if (keys === undefined) return NO_KEYS;
-  const old = review.operation === 'UPDATE' ? parts.findTemplates(review.kind, review.oldObject) : undefined;
+  const old =
+    review.operation === 'UPDATE' ? parts.findTemplates(review.resource, review.oldObject) : undefined;
   const before = new Map(old?.ok === true ? old.places.map((place) => [place.pointer, place]) : []);
 
   const changed = found.places.filter(
@@ -43,25 +44,29 @@ export async function validateTemplates(
 }
 
 /** Nothing that counts was changed, so it is as good or bad as it was. */
-function isAsBefore(place: TemplatePlace, before: TemplatePlace | undefined, annotation: string): boolean {
+function isAsBefore(
+  place: DigestedTemplate,
+  before: DigestedTemplate | undefined,
+  annotation: string,
+): boolean {
   return (
     before !== undefined &&
     before.digest === place.digest &&
     [annotation, TEMPLATE_STAMP_ANNOTATION].every(
-      (key) => textIn(before.annotationsNow, key) === textIn(place.annotationsNow, key),
+      (key) => before.annotationsNow.get(key) === place.annotationsNow.get(key),
     )
   );
 }
 
 interface Context {
   readonly review: TemplateReview;
-  readonly place: TemplatePlace;
+  readonly place: DigestedTemplate;
   readonly parts: DecoratorParts;
   readonly keys: StampKeysNow;
 }
 
 function checkPlace({ review, place, parts, keys }: Context): Stopped | undefined {
-  const text = textIn(place.annotationsNow, TEMPLATE_STAMP_ANNOTATION);
+  const text = place.annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
   // check: final-template-stamped
   if (text === undefined)
     return refuse(
@@ -95,7 +100,7 @@ function checkPlace({ review, place, parts, keys }: Context): Stopped | undefine
       stamp.user,
     );
   // check: final-template-user
-  if (textIn(place.annotationsNow, parts.annotation) !== stamp.user)
+  if (place.annotationsNow.get(parts.annotation) !== stamp.user)
     return refuse(
       'template-user-overwritten',
       `${parts.annotation} of ${place.pointer} is not ${quote(stamp.user)}: ${OVERWRITTEN}`,
@@ -124,8 +129,8 @@ function isOfController(
 /** What a trusted controller made: without any stamp if its owner has none. */
 async function checkControllers(context: Context, signal: AbortSignal): Promise<Stopped | undefined> {
   const { review, place, parts, keys } = context;
-  const templateStamp = textIn(place.annotationsNow, TEMPLATE_STAMP_ANNOTATION);
-  const isBare = templateStamp === undefined && textIn(place.annotationsNow, parts.annotation) === undefined;
+  const templateStamp = place.annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
+  const isBare = templateStamp === undefined && place.annotationsNow.get(parts.annotation) === undefined;
   if (!isBare) return checkPlace(context);
   // It spoke for nobody before, or not for long: what a controller writes there is not known to be anybody's.
   if (review.operation === 'UPDATE') return undefined;

@@ -46,8 +46,14 @@ function setUp(answers: Readonly<Record<string, Answer>>) {
 describe('createObjectReader', () => {
   it('finds the resource of a kind once, then reads each object', async () => {
     const { read, asked } = setUp({ [APPS]: [200, APPS_RESOURCES], [DEPLOYMENT_PATH]: [200, OBJECT] });
-    expect(await read(DEPLOYMENT, { signal })).toEqual(OBJECT);
-    expect(await read(DEPLOYMENT, { signal })).toEqual(OBJECT);
+    expect(await read(DEPLOYMENT, { signal })).toEqual({
+      resource: { group: 'apps', resource: 'deployments' },
+      object: OBJECT,
+    });
+    expect(await read(DEPLOYMENT, { signal })).toEqual({
+      resource: { group: 'apps', resource: 'deployments' },
+      object: OBJECT,
+    });
     expect(asked).toEqual([APPS, DEPLOYMENT_PATH, DEPLOYMENT_PATH]);
   });
 
@@ -58,7 +64,7 @@ describe('createObjectReader', () => {
       '/api/v1/namespaces/team-a/pods/p': [200, pod],
     });
     expect(await read({ apiVersion: 'v1', kind: 'Pod', namespace: 'team-a', name: 'p' }, { signal })).toEqual(
-      pod,
+      { resource: { group: '', resource: 'pods' }, object: pod },
     );
   });
 
@@ -88,7 +94,10 @@ describe('createObjectReader', () => {
     expect(await read(DEPLOYMENT, { signal })).toBeUndefined();
     expect(asked).toEqual([APPS]);
     await clock.advance(5_000);
-    expect(await read(DEPLOYMENT, { signal })).toEqual(OBJECT);
+    expect(await read(DEPLOYMENT, { signal })).toEqual({
+      resource: { group: 'apps', resource: 'deployments' },
+      object: OBJECT,
+    });
   });
 
   it('keeps names within their place of the path', async () => {

@@ -1,4 +1,4 @@
-import type { JsonObject, ObjectId, ReadObject } from '../admission/look-ups.ts';
+import type { FoundObject, JsonObject, ObjectId, ReadObject } from '../admission/look-ups.ts';
 import type { Clock } from '../time/clock.ts';
 import { fieldOf, isStatusAbout } from './api-reply.ts';
 import { type CallDescription, errorOfStatus } from './error-of-status.ts';
@@ -52,7 +52,11 @@ export function createObjectReader({ transport, server, clock }: ObjectReaderOpt
     const path = pathOf(id.apiVersion);
     if (path === undefined) return undefined;
     const plural = await pluralOf(path, id.kind, signal);
-    return plural === undefined ? undefined : await read(id, `${path}/namespaces`, plural, signal);
+    if (plural === undefined) return undefined;
+    const object = await read(id, `${path}/namespaces`, plural, signal);
+    const [group = '', version] = id.apiVersion.split('/');
+    const resource = { group: version === undefined ? '' : group, resource: plural };
+    return object === undefined ? undefined : ({ resource, object } satisfies FoundObject);
   };
 
   async function read(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DecoratorParts, FindTemplates } from '../../src/admission/decorator-parts.ts';
 import { createMutation, createValidation } from '../../src/admission/decide.ts';
-import type { JsonObject } from '../../src/admission/look-ups.ts';
+import type { FoundObject, JsonObject, ResourceName } from '../../src/admission/look-ups.ts';
 import { annotationsOf, metadataText, textsOf } from '../../src/admission/object-metadata.ts';
 import { childOf } from '../../src/admission/patch/json-value.ts';
 import type { MapRequester } from '../../src/admission/requester/requester.ts';
@@ -56,7 +56,7 @@ export class DecoratorWorld {
       readObject: ({ kind, namespace, name }) =>
         this.isApiServerDown
           ? Promise.reject(new Error('the API server is away'))
-          : Promise.resolve(this.objects.get(`${kind} ${namespace}/${name}`)),
+          : Promise.resolve(this.#find(kind, `${kind} ${namespace}/${name}`)),
       findTemplates: templateOfSpec,
       mayKeepIdentity: ({ userInfo }) => Promise.resolve(this.keepers.has(userInfo.username)),
       isExempt: (username) => this.exempt.has(username),
@@ -68,6 +68,11 @@ export class DecoratorWorld {
 
   get parts(): DecoratorParts {
     return this.#parts;
+  }
+
+  #find(kind: string, key: string): FoundObject | undefined {
+    const object = this.objects.get(key);
+    return object === undefined ? undefined : { resource: resourceOf(object, kind), object };
   }
 
   async create(object: JsonObject, change: Change): Promise<Outcome> {
@@ -92,7 +97,7 @@ export class DecoratorWorld {
     return {
       uid: 'review',
       kind,
-      resource: { ...kind, resource: `${kind.kind.toLowerCase()}s` },
+      resource: { version: kind.version, ...resourceOf(object, kind.kind) },
       subResource: undefined,
       requestKind: kind,
       requestResource: { ...kind, resource: `${kind.kind.toLowerCase()}s` },
@@ -158,20 +163,20 @@ const byName: MapRequester = ({ requester: { username }, namedUser }) => {
 };
 
 /** Kinds of the group `apps` and `batch` have one template, `Gang` one for each member of `spec.members`. */
-const templateOfSpec: FindTemplates = ({ group, kind }, object) => {
+const templateOfSpec: FindTemplates = ({ group, resource }, object) => {
   const spec = childOf(object, 'spec');
   const placeAt = (path: readonly string[]) => {
     const template = path.reduce(childOf, object as unknown);
     return {
       pointer: `/${path.join('/')}`,
       annotations: [...path, 'metadata', 'annotations'],
-      annotationsNow: textsOf(childOf(childOf(template, 'metadata'), 'annotations')),
+      annotationsNow: new Map(Object.entries(textsOf(childOf(childOf(template, 'metadata'), 'annotations')))),
       digest: createHash('sha256')
         .update(JSON.stringify(childOf(template, 'spec')) ?? '')
         .digest('base64url'),
     };
   };
-  if (kind === 'Gang') {
+  if (resource === 'gangs') {
     const members = Object.keys((childOf(spec, 'members') ?? {}) as object);
     return { ok: true, places: members.map((member) => placeAt(['spec', 'members', member])) };
   }
@@ -179,6 +184,10 @@ const templateOfSpec: FindTemplates = ({ group, kind }, object) => {
   if (childOf(spec, 'template') === undefined) return { ok: false, problem: '/spec/template is missing' };
   return { ok: true, places: [placeAt(['spec', 'template'])] };
 };
+
+function resourceOf(object: unknown, kind: string): ResourceName {
+  return { group: kindOf(object).group, resource: `${kind.toLowerCase()}s` };
+}
 
 function kindOf(object: unknown): {
   readonly group: string;

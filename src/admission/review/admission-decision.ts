@@ -1,9 +1,5 @@
-import type { AdmissionRequest, JsonValue } from './admission-request.ts';
-
-/** RFC 6902, as far as it is used here. */
-export type PatchOperation =
-  | { readonly op: 'add' | 'replace' | 'test'; readonly path: string; readonly value: JsonValue }
-  | { readonly op: 'remove'; readonly path: string };
+import type { PatchOperation } from '../patch/patch-operation.ts';
+import type { AdmissionRequest } from './admission-request.ts';
 
 interface Allowed {
   readonly outcome: 'allowed';

@@ -1,10 +1,7 @@
-/** What JSON.parse makes. Tenants write it: a key may be `__proto__`, an own property like any other, so never copy one by assignment. */
-export type JsonValue =
-  null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+import type { JsonMap } from '../patch/json-value.ts';
 
-export interface JsonObject {
-  readonly [key: string]: JsonValue;
-}
+/** What JSON.parse makes. Tenants write it: a key may be `__proto__`, an own property like any other, so never copy one by assignment. */
+export type JsonObject = JsonMap;
 
 export const OPERATIONS = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] as const;
 export type Operation = (typeof OPERATIONS)[number];

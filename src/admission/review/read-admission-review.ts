@@ -3,11 +3,11 @@ import {
   type GroupVersionKind,
   type GroupVersionResource,
   type JsonObject,
-  type JsonValue,
   OPERATIONS,
   type Operation,
   type UserInfo,
 } from './admission-request.ts';
+import { isList, isMap } from '../patch/json-value.ts';
 import { exceededLimit, type JsonLimits } from './json-limits.ts';
 
 /**
@@ -107,9 +107,9 @@ function uidOfUnread(bytes: Uint8Array): string | undefined {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-function parse(bytes: Uint8Array): JsonValue {
+function parse(bytes: Uint8Array): unknown {
   try {
-    const value: JsonValue = JSON.parse(utf8.decode(bytes));
+    const value: unknown = JSON.parse(utf8.decode(bytes));
     return value;
   } catch {
     // Without the cause: its message quotes the text.
@@ -117,7 +117,7 @@ function parse(bytes: Uint8Array): JsonValue {
   }
 }
 
-function userInfoAt(value: JsonValue | undefined): UserInfo {
+function userInfoAt(value: unknown): UserInfo {
   const userInfo = objectAt(value, 'request.userInfo');
   const extra: Record<string, readonly string[]> = Object.create(null);
   const given = optionalObject(userInfo['extra'], 'request.userInfo.extra') ?? {};
@@ -132,7 +132,7 @@ function userInfoAt(value: JsonValue | undefined): UserInfo {
   };
 }
 
-function kindAt(value: JsonValue | undefined, path: string): GroupVersionKind {
+function kindAt(value: unknown, path: string): GroupVersionKind {
   const { group, version, kind } = objectAt(value, path);
   return {
     group: optionalText(group, `${path}.group`) ?? '',
@@ -141,7 +141,7 @@ function kindAt(value: JsonValue | undefined, path: string): GroupVersionKind {
   };
 }
 
-function resourceAt(value: JsonValue | undefined, path: string): GroupVersionResource {
+function resourceAt(value: unknown, path: string): GroupVersionResource {
   const { group, version, resource } = objectAt(value, path);
   return {
     group: optionalText(group, `${path}.group`) ?? '',
@@ -150,50 +150,44 @@ function resourceAt(value: JsonValue | undefined, path: string): GroupVersionRes
   };
 }
 
-function operationAt(value: JsonValue | undefined): Operation {
+function operationAt(value: unknown): Operation {
   const operation = OPERATIONS.find((each) => each === value);
   if (operation === undefined) throw malformed(`request.operation must be one of ${OPERATIONS.join(', ')}`);
   return operation;
 }
 
-function objectAt(value: JsonValue | undefined, path: string): JsonObject {
-  if (typeof value !== 'object' || value === null || isList(value))
-    throw malformed(`${path} must be an object`);
+function objectAt(value: unknown, path: string): JsonObject {
+  if (!isMap(value)) throw malformed(`${path} must be an object`);
   return value;
 }
 
-function optionalObject(value: JsonValue | undefined, path: string): JsonObject | undefined {
+function optionalObject(value: unknown, path: string): JsonObject | undefined {
   return isAbsent(value) ? undefined : objectAt(value, path);
 }
 
-function textAt(value: JsonValue | undefined, path: string): string {
+function textAt(value: unknown, path: string): string {
   if (typeof value !== 'string' || value === '') throw malformed(`${path} must be a text that is not empty`);
   return value;
 }
 
 /** Go leaves out what is empty, or doesn't. */
-function optionalText(value: JsonValue | undefined, path: string): string | undefined {
+function optionalText(value: unknown, path: string): string | undefined {
   return isAbsent(value) || value === '' ? undefined : textAt(value, path);
 }
 
-function textsAt(value: JsonValue, path: string): readonly string[] {
+function textsAt(value: unknown, path: string): readonly string[] {
   if (!isList(value) || !value.every((each) => typeof each === 'string')) {
     throw malformed(`${path} must be a list of texts`);
   }
   return value;
 }
 
-function booleanAt(value: JsonValue, path: string): boolean {
+function booleanAt(value: unknown, path: string): boolean {
   if (typeof value !== 'boolean') throw malformed(`${path} must be true or false`);
   return value;
 }
 
-/** Array.isArray, which knows no readonly ones. */
-function isList(value: JsonValue): value is readonly JsonValue[] {
-  return Array.isArray(value);
-}
-
-function isAbsent(value: JsonValue | undefined): value is null | undefined {
+function isAbsent(value: unknown): value is null | undefined {
   return value === undefined || value === null;
 }
 
