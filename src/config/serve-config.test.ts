@@ -38,6 +38,8 @@ describe('parseServeConfig', () => {
         annotation: DEFAULT_ANNOTATION,
         userPattern: DEFAULT_USER_PATTERN,
         denyUsers: [],
+        requireSignature: true,
+        stampKeysFile: undefined,
         rulesFile: undefined,
         revocationsFile: undefined,
         revocationsConfigMap: { namespace: undefined, name: 'kerbridge-revocations' },
@@ -215,6 +217,16 @@ describe('parseServeConfig', () => {
     ],
     [
       'a relative file of revocations',
+      { ...minimal, identity: { stampKeysFile: 'keys.json' } },
+      /^identity\.stampKeysFile: must be an absolute path/,
+    ],
+    [
+      'a switch that is no boolean',
+      { ...minimal, identity: { requireSignature: 'no' } },
+      /^identity\.requireSignature/,
+    ],
+    [
+      'a relative path of revocations',
       { ...minimal, identity: { revocationsFile: 'revocations.yaml' } },
       /^identity\.revocationsFile: must be an absolute path/,
     ],

@@ -21,6 +21,7 @@ const record: AuditRecord = {
   operator: 'system:serviceaccount:kerbridge:operator',
   pod: { namespace: 'team-a', name: 'p', uid: 'fa758c46-8327-4c05-aa40-27d3d4959873', serviceAccount: 's' },
   user: 'alice',
+  requester: 'system:serviceaccount:kube-system:job-controller',
   doAs: 'etl',
   cluster: 'default',
   kinds: ['HDFS_DELEGATION_TOKEN'],

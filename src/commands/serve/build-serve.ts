@@ -27,7 +27,8 @@ import { buildTokenLife } from './build-token-life.ts';
 import { encodeIssuedCredentials } from './encode-issued-credentials.ts';
 import { measureTokenService } from './measure-token-service.ts';
 import { observeHadoopQueue } from './observe-hadoop-queue.ts';
-import { NO_STAMP_KEYS, type ServePlan } from './plan-serve.ts';
+import type { ServePlan } from './plan-serve.ts';
+import { stampKeysDependency } from './identity-warnings.ts';
 import { logSpnegoEvent } from './log-spnego-event.ts';
 import {
   newHadoopHttpClient,
@@ -115,7 +116,7 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
       ...authentication.dependencies,
       revocations.dependency,
       tokenLife.dependency,
-      ...stampKeysDependency(plan),
+      ...stampKeysDependency(config.identity),
       { name: 'audit', required: 'always', check: () => audit.check() },
       ...clusters.flatMap(({ dependencies }) => dependencies),
     ],
@@ -166,18 +167,6 @@ export async function buildServe(options: BuildOptions): Promise<ServeParts> {
       await audit.close();
     },
   };
-}
-
-/** A replica that can verify no stamp would answer everybody with 503: better those are asked that can. */
-function stampKeysDependency({ config, files }: ServePlan): Dependency[] {
-  if (!config.identity.requireSignature || files.stampKeys !== undefined) return [];
-  return [
-    {
-      name: 'identity/stamp-keys',
-      required: 'always',
-      check: () => Promise.reject(new Error(NO_STAMP_KEYS)),
-    },
-  ];
 }
 
 interface BuiltCluster {

@@ -2,8 +2,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { signingKey } from '../../../test/fixtures/stamps/keys.ts';
 import { FakeClock } from '../../../test/fakes/fake-clock.ts';
 import { ConfigError, formatProblem } from '../../config/config-problem.ts';
+import { signPodStamp } from '../../identity/stamps/pod-stamp.ts';
+import { createPublicKeys, formatPublicKeys } from '../../identity/stamps/stamp-keys.ts';
 import { describePlan, planServe } from './plan-serve.ts';
 
 const lookup = (host: string) =>
@@ -166,6 +169,37 @@ describe('planServe', () => {
       expect(as(user)).toMatchObject({ outcome: 'refused', reason: 'user-denied' });
     }
     expect(as('alice')).toEqual({ outcome: 'identified', stampedUser: 'alice', user: 'alice' });
+  });
+
+  it('believes a stamp by the keys of the file, and nobody without one', async () => {
+    await writeFile(at('keys.json'), formatPublicKeys(createPublicKeys([signingKey])));
+    const { createIdentifier } = await plan({}, { identity: { stampKeysFile: at('keys.json') } });
+    const identifyUser = createIdentifier(() => ({ known: true, revocations: [] }));
+    const pod = { namespace: 'n', name: 'p', uid: 'u', createdAt: 0 };
+    const stamp = signPodStamp(
+      { namespace: 'n', podName: 'p', user: 'alice', requester: 'alice', issuedAtSeconds: 0 },
+      signingKey,
+    );
+    const named = { 'iddecorator.username': 'alice' };
+    expect(
+      identifyUser({ ...pod, annotations: { ...named, 'kerbridge.dev/stamp': stamp } }, undefined),
+    ).toEqual({ outcome: 'identified', stampedUser: 'alice', user: 'alice', requester: 'alice' });
+    expect(identifyUser({ ...pod, annotations: named }, undefined)).toMatchObject({
+      outcome: 'refused',
+      reason: 'stamp-unsigned',
+    });
+  });
+
+  it('can check nobody by default without keys, and says so to whoever checks the configuration', async () => {
+    const planned = await plan({});
+    const identifyUser = planned.createIdentifier(() => ({ known: true, revocations: [] }));
+    const pod = { namespace: 'n', name: 'p', uid: 'u', createdAt: 0 };
+    expect(
+      identifyUser({ ...pod, annotations: { 'iddecorator.username': 'alice' } }, undefined),
+    ).toMatchObject({ outcome: 'could-not-check', dependency: 'stamp-keys' });
+    expect(describePlan(planned)).toContainEqual(
+      expect.stringContaining('warning: identity.stampKeysFile is not set'),
+    );
   });
 
   it('takes what is configured instead', async () => {

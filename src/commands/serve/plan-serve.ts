@@ -11,6 +11,7 @@ import { type KubernetesApi, loadKubernetesApi } from '../../kubernetes/kubernet
 import { KubernetesApiError } from '../../kubernetes/kubernetes-api-error.ts';
 import type { Clock } from '../../time/clock.ts';
 import { deriveCluster, type DerivedCluster } from './derive-cluster.ts';
+import { identityWarnings } from './identity-warnings.ts';
 import { openFiles, type ServeFiles } from './open-files.ts';
 
 /** Everything that is known before the first connection. */
@@ -117,29 +118,6 @@ function loadKubernetes(config: ServeConfig, problems: ConfigProblem[]): Kuberne
     return undefined;
   }
 }
-
-/** What an operator should know of it: for `--check-config`, and the log at the start. */
-export function identityWarnings({
-  rulesFile,
-  requireSignature,
-  stampKeysFile,
-}: ServeConfig['identity']): readonly string[] {
-  const where =
-    rulesFile === undefined
-      ? [
-          'identity.rulesFile is not set: in any namespace a pod may be stamped with every user who is not denied',
-        ]
-      : [];
-  if (requireSignature) return stampKeysFile === undefined ? [NO_STAMP_KEYS, ...where] : where;
-  return [
-    'identity.requireSignature is off: whoever may annotate a pod chooses its user, among those that may be there',
-    ...where,
-  ];
-}
-
-export const NO_STAMP_KEYS =
-  'identity.stampKeysFile is not set, so no pod gets anything: name the public keys of the ID decorator, ' +
-  'or set identity.requireSignature: false where nobody but operators can annotate pods';
 
 /** What `--check-config` prints: for a person, one fact a line, no secret. */
 export function describePlan({ config, clusters, kubernetes }: ServePlan): string[] {

@@ -11,8 +11,9 @@ import { type BuildOptions, buildServe, type ServeParts } from './build-serve.ts
 import { endOnSignal } from './end-on-signal.ts';
 import { followFiles } from './follow-files.ts';
 import { HttpServer } from './http-server.ts';
+import { identityWarnings } from './identity-warnings.ts';
 import { openLog } from './open-log.ts';
-import { describePlan, identityWarnings, planServe, type ServePlan } from './plan-serve.ts';
+import { describePlan, planServe, type ServePlan } from './plan-serve.ts';
 
 /** Exit codes of `kerbridge serve`, for scripts. */
 export const SERVE_EXIT = { done: 0, failed: 1, configuration: 2 } as const;
