@@ -165,6 +165,15 @@ describe('the audit line', () => {
     ]);
   });
 
+  it('says who asked for the pod, where its stamp does', async () => {
+    const requester = 'system:serviceaccount:kube-system:job-controller';
+    const { api, audit } = startApi({
+      identifyUser: identityResult({ outcome: 'identified', stampedUser: 'alice', user: 'alice', requester }),
+    });
+    await get(api).expect(200);
+    expect(audit).toMatchObject([{ decision: 'allowed', user: 'alice', requester }]);
+  });
+
   it('of a 304 says allowed too', async () => {
     const { api, audit } = startApi();
     const { headers } = await get(api).expect(200);

@@ -52,24 +52,26 @@ const template = signTemplateStamp(
 );
 
 describe.each(MODES)('the stamp of a pod, signatures %s', (_mode, judge) => {
-  it.each<[string, string, string]>([
-    ['an empty stamp', '', 'stamp-malformed'],
-    ['a name for a stamp', 'alice', 'stamp-malformed'],
-    ['a stamp that is cut', signed().slice(0, -1), 'stamp-malformed'],
-    ['a stamp of a length beyond measure', 'x'.repeat(300_000), 'stamp-malformed'],
-    ['the stamp of a template', template, 'stamp-of-other-type'],
-    ['a key that nobody knows', signPodStamp(STAMP, otherSigningKey), 'stamp-key-unknown'],
+  it.each<[what: string, tags: string, stamp: string, reason: string]>([
+    ['an empty stamp', '', '', 'stamp-malformed'],
+    ['a name for a stamp', '', 'alice', 'stamp-malformed'],
+    ['a stamp that is cut', ' [stamp-shape]', signed().slice(0, -1), 'stamp-malformed'],
+    ['a stamp of a length beyond measure', '', 'x'.repeat(300_000), 'stamp-malformed'],
+    ['the stamp of a template', ' [stamp-type]', template, 'stamp-of-other-type'],
+    ['a key that nobody knows', ' [stamp-key]', signPodStamp(STAMP, otherSigningKey), 'stamp-key-unknown'],
     [
       'the signature of another stamp',
+      ' [stamp-signature]',
       signed().replace(/[^.]*$/, signed({ user: 'bob' }).split('.')[2] ?? ''),
       'stamp-forged',
     ],
     [
       'a version of the future',
+      ' [stamp-version]',
       signByHand({ alg: 'EdDSA', kid: signingKey.kid, typ: 'kerbridge-pod-stamp' }, { v: 2 }),
       'stamp-version-unknown',
     ],
-  ])('refuses %s [stamp-verified]', (_, stamp, reason) => {
+  ])('refuses %s [stamp-verified]%s', (_what, _tags, stamp, reason) => {
     expect(judge(podWith(stamp), 'alice')).toEqual(refused(reason));
   });
 
@@ -191,7 +193,7 @@ describe('a verdict', () => {
     expect(seen.count).toBe(2);
   });
 
-  it('is found anew for another object of the same pod', () => {
+  it('is found anew for another object of the same pod [stamp-user]', () => {
     const { seen, keys } = counting(KEYS);
     const judge = createStampJudge({ requireSignature: true, stampKeys: () => keys });
     expect(judge(podWith(signed()), 'alice')).toEqual(believed);
@@ -199,7 +201,7 @@ describe('a verdict', () => {
     expect(seen.count).toBe(2);
   });
 
-  it('is found anew when the keys are others [stamp-verified]', () => {
+  it('is found anew when the keys are others [stamp-verified] [stamp-key]', () => {
     let keys = KEYS;
     const judge = createStampJudge({ requireSignature: true, stampKeys: () => keys });
     const pod = podWith(signed());

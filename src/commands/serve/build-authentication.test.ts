@@ -20,7 +20,7 @@ const POD: FakePod = {
   name: 'job-1',
   uid: '0a9c3e62-94e6-4a36-a6e1-2f8d5f7a7b10',
   podIp: ADDRESS,
-  annotations: { stamp: 'alice', other: 'x' },
+  annotations: { stamp: 'alice', 'kerbridge.dev/stamp': 'signed', other: 'x' },
 };
 const LIVE_POD: PodView = {
   namespace: 'team-a',
@@ -315,8 +315,10 @@ describe('buildAuthentication', () => {
     const first = await authenticatePod(caller);
     expect(first).toMatchObject({
       outcome: 'authenticated',
-      pod: { name: 'job-1', annotations: { stamp: 'alice' } },
+      pod: { name: 'job-1', createdAt: LIVE_POD.createdAt },
     });
+    // What decides, and nothing else.
+    expect(first).toHaveProperty('pod.annotations', { stamp: 'alice', 'kerbridge.dev/stamp': 'signed' });
     expect(await authenticatePod(caller)).toEqual(first);
     expect(asked()).toEqual(['review for ours']);
     expect(await shown('token_review_cache')).toEqual([

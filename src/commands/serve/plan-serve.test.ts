@@ -171,7 +171,7 @@ describe('planServe', () => {
     expect(as('alice')).toEqual({ outcome: 'identified', stampedUser: 'alice', user: 'alice' });
   });
 
-  it('believes a stamp by the keys of the file, and nobody without one', async () => {
+  it('believes a stamp by the keys of the file, and nobody without one [stamp-signed] [stamp-believed]', async () => {
     await writeFile(at('keys.json'), formatPublicKeys(createPublicKeys([signingKey])));
     const { createIdentifier } = await plan({}, { identity: { stampKeysFile: at('keys.json') } });
     const identifyUser = createIdentifier(() => ({ known: true, revocations: [] }));
@@ -190,7 +190,7 @@ describe('planServe', () => {
     });
   });
 
-  it('can check nobody by default without keys, and says so to whoever checks the configuration', async () => {
+  it('can check nobody by default without keys, and says so to whoever checks the configuration [stamp-keys-known] [stamp-believed]', async () => {
     const planned = await plan({});
     const identifyUser = planned.createIdentifier(() => ({ known: true, revocations: [] }));
     const pod = { namespace: 'n', name: 'p', uid: 'u', createdAt: 0 };

@@ -1,11 +1,13 @@
+import { POD_STAMP_ANNOTATION } from '../../../src/identity/stamps/stamp-annotations.ts';
+
 /** Pods as a cluster has them: 1,000 namespaces, 100 users, some 5 KB each with managedFields. */
 export const POD_COUNT = 100_000;
 const NAMESPACES = 1_000;
 const USERS = 100;
 
 export const USER_ANNOTATION = 'iddecorator.username';
-/** As long as an EdDSA JWS over a stamp; each pod's own. */
-export const SIGNATURE_ANNOTATION = 'iddecorator.signature';
+/** As long as a pod stamp, each pod's own. */
+export const SIGNATURE_ANNOTATION = POD_STAMP_ANNOTATION;
 /** When the event was sent, in ms since the epoch. */
 export const SENT_ANNOTATION = 'bench.sent';
 
@@ -29,7 +31,7 @@ export function podJson(n: number, resourceVersion: number, sentAt?: number): st
       labels: { iddecorator: 'enabled', 'job-name': owner.name, 'controller-uid': owner.uid },
       annotations: {
         [USER_ANNOTATION]: user,
-        [SIGNATURE_ANNOTATION]: `${hash(n, 300)}.${hash(n, 86)}`,
+        [SIGNATURE_ANNOTATION]: `${hash(n, 122)}.${hash(n, 216)}.${hash(n, 86)}`,
         'cni.projectcalico.org/podIP': `${address}/32`,
         ...(sentAt === undefined ? {} : { [SENT_ANNOTATION]: String(sentAt) }),
       },
