@@ -24,12 +24,15 @@ export function canonicalJson(value: unknown): CanonicalJson {
   }
 }
 
+const PLAIN = /^[ !#-[\]-~]*$/;
+
 class NotCanonical extends Error {
   override readonly name = 'NotCanonical';
 }
 
 function write(value: unknown, depthLeft: number): string {
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'string') return quote(value);
+  if (value === null || typeof value === 'boolean') return String(value);
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw new NotCanonical('it has a number that is too large to be held');
     return JSON.stringify(value);
@@ -44,9 +47,14 @@ function write(value: unknown, depthLeft: number): string {
     let text = '';
     // The default order of sort() is that of UTF-16 code units.
     for (const key of Object.keys(value).sort()) {
-      text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${write(value[key], depthLeft - 1)}`;
+      text += `${text === '' ? '' : ','}${quote(key)}:${write(value[key], depthLeft - 1)}`;
     }
     return `{${text}}`;
   }
   throw new NotCanonical(`it holds ${describeType(value)}`);
+}
+
+/** Most texts need no escapes, and for those a look is several times faster. */
+function quote(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }

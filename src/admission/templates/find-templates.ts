@@ -2,7 +2,7 @@ import { formatPointer, type JsonPath, showPointer } from '../patch/json-pointer
 import { childOf, describeType, isList, isMap, type JsonMap } from '../patch/json-value.ts';
 import { MAX_DEPTH } from './canonical-json.ts';
 import { leaveOut } from './leave-out.ts';
-import { EACH, matchesStart, type PathPattern } from './path-pattern.ts';
+import { EACH, endsWith, type PathPattern } from './path-pattern.ts';
 import type { PlaceRule, SearchRule } from './template-rule.ts';
 import { rulesFor, type TemplateTable } from './template-table.ts';
 
@@ -49,12 +49,16 @@ class CannotFind extends Error {
   override readonly name = 'CannotFind';
 }
 
+function notAMap(value: unknown, path: JsonPath): CannotFind {
+  return new CannotFind(`${showPointer(path)} is ${describeType(value)}, not a map`);
+}
+
 /** None for a resource of which the table knows nothing. */
 export function findTemplates({ resource, object, table }: FindTemplatesOptions): FindTemplatesResult {
   const rules = rulesFor(table, resource);
   if (rules === undefined) return { ok: true, places: [] };
   try {
-    if (!isMap(object)) throw new CannotFind(`the object is ${describeType(object)}, not a map`);
+    if (!isMap(object)) throw notAMap(object, []);
     const found = new Map<string, Found>();
     const add = (place: Found): void => {
       const key = formatPointer(place.annotations);
@@ -115,7 +119,7 @@ function searchTemplates({ pathEndsWith }: SearchRule, object: JsonMap): Found[]
     if (visited > MAX_VISITED) throw new CannotFind('it has too many parts to look for templates: split it');
     if (path.length > MAX_DEPTH) throw new CannotFind(`it is nested more than ${MAX_DEPTH} deep`);
     if (path.length > 0 && isPodTemplate(value)) {
-      if (matchesStart(pathEndsWith, path.slice(path.length - pathEndsWith.length))) {
+      if (endsWith(path, pathEndsWith)) {
         found.push({
           annotations: [...path, 'metadata', 'annotations'],
           content: [...path, 'spec'],
@@ -145,8 +149,7 @@ function keysOf(value: unknown): string[] {
 
 function toPlace(object: JsonMap, place: Found, all: readonly Found[]): TemplatePlace {
   const whole = place.content.reduce<unknown>(childOf, object);
-  if (!isMap(whole))
-    throw new CannotFind(`${showPointer(place.content)} is ${describeType(whole)}, not a map`);
+  if (!isMap(whole)) throw notAMap(whole, place.content);
   // All annotations that we write ourselves, whichever template they belong to.
   const left = [...place.without, ...all.map(({ annotations }) => annotations)];
   return {
@@ -167,13 +170,16 @@ function isBelow(path: JsonPath, parent: JsonPath): boolean {
 function annotationsAt(object: JsonMap, path: JsonPath): ReadonlyMap<string, string> {
   let value: unknown = object;
   for (const [index, segment] of path.entries()) {
-    value = childOf(value, segment);
-    if (value === undefined || value === null) return new Map();
-    if (isMap(value) || (isList(value) && index < path.length - 1)) continue;
-    throw new CannotFind(`${showPointer(path.slice(0, index + 1))} is ${describeType(value)}, not a map`);
+    const child = childOf(value, segment);
+    const isElement = isList(value) && child !== undefined;
+    if (!isMap(value) && !isElement) throw notAMap(value, path.slice(0, index));
+    if (child === undefined || child === null) return new Map();
+    value = child;
   }
-  const annotations = isMap(value) ? Object.entries(value) : [];
-  return new Map(annotations.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+  if (!isMap(value)) throw notAMap(value, path);
+  return new Map(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }
 
 /** The map that holds both annotations and content; or what holds the annotations, if they are within the content. */

@@ -28,10 +28,7 @@ export function startsWith(path: PathPattern, start: PathPattern): boolean {
   return path.length >= start.length && start.every((segment, index) => segment === path[index]);
 }
 
-/** Whether a path, or its beginning, is one of those that the pattern stands for. */
-export function matchesStart(pattern: PathPattern, path: JsonPath): boolean {
-  return (
-    path.length >= pattern.length &&
-    pattern.every((segment, index) => segment === EACH || segment === path[index])
-  );
+export function endsWith(path: JsonPath, end: PathPattern): boolean {
+  const rest = path.length - end.length;
+  return rest >= 0 && end.every((segment, index) => segment === EACH || segment === path[rest + index]);
 }

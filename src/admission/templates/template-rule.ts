@@ -83,19 +83,14 @@ export function parsePlaceRule(text: PlaceText): PlaceRuleResult {
       key: 'annotations',
       message: 'must end with the key of the map of annotations, not with *',
     });
-  }
-  if (OWN_PLACES.some((own) => content[0] === own)) {
-    problems.push({ key: 'content', message: 'must not be in metadata or status: controllers write there' });
-  }
-  const ownAnnotations = samePattern(annotations, ['metadata', 'annotations']);
-  if (
-    (OWN_PLACES.some((own) => annotations[0] === own) && !ownAnnotations) ||
-    startsWith(content, annotations)
-  ) {
+  } else if (!mayHoldAnnotations(annotations, content)) {
     problems.push({
       key: 'annotations',
       message: 'must be a map of annotations that controllers copy to pods',
     });
+  }
+  if (OWN_PLACES.some((own) => content[0] === own)) {
+    problems.push({ key: 'content', message: 'must not be in metadata or status: controllers write there' });
   }
   if (
     requires !== undefined &&
@@ -125,4 +120,11 @@ export function parsePlaceRule(text: PlaceText): PlaceRuleResult {
       without: without.map((each) => fromAnchor(each).slice(contentTail.length)),
     },
   };
+}
+
+function mayHoldAnnotations(annotations: PathPattern, content: PathPattern): boolean {
+  if (startsWith(content, annotations)) return false;
+  return (
+    OWN_PLACES.every((own) => annotations[0] !== own) || samePattern(annotations, ['metadata', 'annotations'])
+  );
 }
