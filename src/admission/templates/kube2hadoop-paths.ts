@@ -86,6 +86,9 @@ function ruleFor(path: string): PlaceRule | SearchRule | { readonly problem: str
   }
   if (template.length === 0)
     return { problem: 'only templates are trusted, not the annotations of the object itself' };
+  if (template[0] === 'metadata' || template[0] === 'status') {
+    return { problem: 'there are no templates in metadata and status' };
+  }
   if (!isOfMetadata && segments.at(-1) === 'annotations') {
     return {
       problem:
