@@ -15,7 +15,7 @@ const isUserGlob = (entry: string): boolean => USER_GLOB.test(entry) && !entry.i
 const isUserEntry = (entry: string): boolean =>
   entry.startsWith(GROUP_PREFIX) ? GROUP_NAME.test(entry.slice(GROUP_PREFIX.length)) : isUserGlob(entry);
 
-const userName = z.string().regex(USER_NAME, {
+export const userName = z.string().regex(USER_NAME, {
   error: 'can match nobody: write the short name of one user, without realm and stars',
 });
 
@@ -24,7 +24,7 @@ const userGlob = z.string().refine(isUserGlob, {
     'can match nobody: write a short name without realm, with * for any characters; globs, not regular expressions',
 });
 
-const userEntry = z.string().refine(isUserEntry, {
+export const userEntry = z.string().refine(isUserEntry, {
   error:
     'can match nobody: write a short name without realm, with * for any characters, or group:<name>; globs, not regular expressions',
 });
@@ -33,7 +33,7 @@ const headlessUser = userEntry.refine((entry) => !/^[*]+$/.test(entry), {
   error: 'would let a pod be everybody: name the accounts that may be asked for',
 });
 
-const namespaceGlobs = z
+export const namespaceGlobs = z
   .array(
     z.string().regex(NAMESPACE_GLOB, {
       error: 'can match no namespace: write a-z, 0-9 and "-", with * for any characters',

@@ -1,5 +1,6 @@
 import { ConfigError, type ConfigProblem, formatPath } from './config-problem.ts';
 import { explainIssue } from './explain-issue.ts';
+import { isMapping } from './plain-data.ts';
 import { GROUP_NAME, GROUP_PREFIX, identityRulesSchema } from './identity-rules-schema.ts';
 import { readYaml } from './read-yaml.ts';
 
@@ -43,27 +44,7 @@ export function parseIdentityRules(text: string): IdentityRulesFile {
 /** What no single key can tell. `input` may be of any shape: the schema complains about that. */
 function crossCheck(input: unknown): ConfigProblem[] {
   if (!isMapping(input)) return [];
-  const problems: ConfigProblem[] = [];
-  const groups = new Set(isMapping(input['groups']) ? Object.keys(input['groups']) : []);
-  for (const group of groups) {
-    if (!GROUP_NAME.test(group)) {
-      problems.push({
-        path: formatPath(['groups', group]),
-        message:
-          'the name of a group is 1 to 255 of A-Z, a-z, 0-9, ".", "_" and "-", and starts with a letter or digit',
-      });
-    }
-  }
-  for (const { path, text } of textsOf([input['namespaces'], input['doAs']], [])) {
-    const group = text.startsWith(GROUP_PREFIX) ? text.slice(GROUP_PREFIX.length) : undefined;
-    if (group !== undefined && GROUP_NAME.test(group) && !groups.has(group)) {
-      const [section, ...rest] = path;
-      problems.push({
-        path: formatPath([section === 0 ? 'namespaces' : 'doAs', ...rest]),
-        message: 'no such group; name it under groups',
-      });
-    }
-  }
+  const problems = groupProblems(input, ['namespaces', 'doAs']);
   if (input['namespaces'] !== undefined && input['otherNamespaces'] === undefined) {
     problems.push({
       path: 'otherNamespaces',
@@ -74,6 +55,30 @@ function crossCheck(input: unknown): ConfigProblem[] {
   return problems;
 }
 
+/** Names of groups that can't be, and groups that `sections` name and nobody has defined. */
+export function groupProblems(
+  input: Readonly<Record<string, unknown>>,
+  sections: readonly string[],
+): ConfigProblem[] {
+  const defined = isMapping(input['groups']) ? Object.keys(input['groups']) : [];
+  const malformed = defined
+    .filter((group) => !GROUP_NAME.test(group))
+    .map((group) => ({
+      path: formatPath(['groups', group]),
+      message:
+        'the name of a group is 1 to 255 of A-Z, a-z, 0-9, ".", "_" and "-", and starts with a letter or digit',
+    }));
+  const groups = new Set(defined);
+  const undefinedOnes = sections
+    .flatMap((section) => textsOf(input[section], [section]))
+    .filter(({ text }) => {
+      const group = text.startsWith(GROUP_PREFIX) ? text.slice(GROUP_PREFIX.length) : '';
+      return GROUP_NAME.test(group) && !groups.has(group);
+    })
+    .map(({ path }) => ({ path: formatPath(path), message: 'no such group; name it under groups' }));
+  return [...malformed, ...undefinedOnes];
+}
+
 function textsOf(
   value: unknown,
   path: PropertyKey[],
@@ -82,8 +87,4 @@ function textsOf(
   if (Array.isArray(value)) return value.flatMap((each: unknown, index) => textsOf(each, [...path, index]));
   if (isMapping(value)) return Object.entries(value).flatMap(([key, each]) => textsOf(each, [...path, key]));
   return [];
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

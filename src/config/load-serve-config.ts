@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { ConfigError, type ConfigProblem } from './config-problem.ts';
-import { parseListenAddress } from './listen-address.ts';
-import { readYaml } from './read-yaml.ts';
+import { isMapping, overlay } from './plain-data.ts';
+import { addressOption, readConfigFile } from './read-config-file.ts';
 import { parseServeConfig, type ServeConfigResult } from './serve-config.ts';
 
 /** The command line's settings. Each wins over the file's. Relative paths are relative to the working directory. */
@@ -23,45 +22,16 @@ export async function loadServeConfig(options: ServeOptions): Promise<ServeConfi
   return parseServeConfig(applyOptions(file, options));
 }
 
-async function readConfigFile(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    const code =
-      typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'unknown error';
-    throw new ConfigError([{ path: '', message: `cannot read the configuration file ${path}: ${code}` }]);
-  }
-  const yaml = readYaml(text);
-  if (!yaml.ok) {
-    throw new ConfigError(yaml.problems.map(({ message }) => ({ path: '', message: `${path}: ${message}` })));
-  }
-  if (!isMapping(yaml.value)) {
-    throw new ConfigError([{ path: '', message: `${path}: want a mapping of keys to values` }]);
-  }
-  return yaml.value;
-}
-
 /**
  * Lays the options over the file. Where the file has something of another shape, it is left alone for the schema to
  * complain about.
  */
 export function applyOptions(file: unknown, options: ServeOptions): unknown {
   const problems: ConfigProblem[] = [];
-  const address = (text: string | undefined, option: string) => {
-    const parsed = text === undefined ? {} : parseListenAddress(text);
-    if (parsed === undefined) {
-      problems.push({
-        path: option,
-        message: 'write address:port, for example 127.0.0.1:8080 or [::1]:8080',
-      });
-    }
-    return parsed ?? {};
-  };
   const absolute = (path: string | undefined) => (path === undefined ? undefined : resolve(path));
   const merged = overlay(file, {
-    listen: address(options.listen, '--listen'),
-    admin: address(options.adminListen, '--admin-listen'),
+    listen: addressOption(options.listen, '--listen', problems),
+    admin: addressOption(options.adminListen, '--admin-listen', problems),
     kubernetes: { kubeconfig: absolute(options.kubeconfig) },
     log: { level: options.logLevel },
   });
@@ -79,21 +49,4 @@ function overlayFirstCluster(config: unknown, settings: Readonly<Record<string, 
   if (!Array.isArray(clusters)) return config;
   const [first = {}, ...rest]: unknown[] = clusters;
   return { ...config, clusters: [overlay(first, settings), ...rest] };
-}
-
-/** A copy of `below` with the defined values of `above`, mapping by mapping. */
-function overlay(below: unknown, above: Readonly<Record<string, unknown>>): unknown {
-  if (!isMapping(below)) return below;
-  const merged: Record<string, unknown> = { ...below };
-  for (const [key, value] of Object.entries(above)) {
-    if (value === undefined) continue;
-    if (!isMapping(value)) merged[key] = value;
-    else if (Object.values(value).some((each) => each !== undefined))
-      merged[key] = overlay(below[key] ?? {}, value);
-  }
-  return merged;
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,43 +1,19 @@
-import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { delegationTokensSchema } from './delegation-tokens-schema.ts';
 import { parseDuration } from './duration.ts';
-import { isAddressRange, isListenable, isLoopback, isUnspecified, MAX_PORT } from './listen-address.ts';
-import { duration, name, objectName } from './schema-parts.ts';
+import { isAddressRange, isListenable, isLoopback } from './listen-address.ts';
+import { address, admin, duration, name, objectName, path, port, text, userNaming } from './schema-parts.ts';
 
 /**
  * What the configuration file of `kerbridge serve` may hold, as it is written there. `serve-config.ts` turns it into
  * what the program uses. docs/configuration.md describes every key; a test compares the two.
  */
 
-const path = z
-  .string()
-  .min(1, { error: 'must not be empty; leave the key out instead' })
-  .refine((text) => text === '' || isAbsolute(text), { error: 'must be an absolute path' });
-
 /** Of the whole server; see SERVER_LIMITS in src/http-api/limits.ts. */
 const MAX_REQUESTS = 1_000;
 /** Some 2 KB of memory each, and some 300 bytes of a NameNode's. */
 const MAX_TOKENS = 1_000_000;
 const MAX_TOKEN_LIFETIME_MS = 86_400_000;
-
-const text = z.string().min(1, { error: 'must not be empty; leave the key out instead' });
-
-const userName = z.string().refine((entry) => entry.trim() !== '', { error: 'must not be empty; remove it' });
-
-const address = z.string().refine(isListenable, { error: 'must be an IP address or localhost' });
-const port = z.int().min(0).max(MAX_PORT);
-
-const regularExpression = text.refine(
-  (source) => {
-    try {
-      return new RegExp(source, 'u') instanceof RegExp;
-    } catch {
-      return false;
-    }
-  },
-  { error: 'is not a regular expression of JavaScript (flag u)' },
-);
 
 /** `10.0.0.0/8`, `fd00::/8`, or a single address. */
 const addressRange = z
@@ -73,17 +49,6 @@ const listen = z
     error: 'has no meaning with listen.tls: remove one of the two',
   });
 
-const admin = z.strictObject({
-  address: address
-    .refine((on) => !isUnspecified(on), {
-      error:
-        'is every address of this machine, and this port has no TLS and asks nobody who they are: ' +
-        'write 127.0.0.1, or the IP address of this pod (--admin-listen "$(POD_IP):8081")',
-    })
-    .default('127.0.0.1'),
-  port: port.default(8081),
-});
-
 export const clusterSchema = z.strictObject({
   name: name.default('default'),
   hadoopConf: path,
@@ -118,12 +83,9 @@ export const serveConfigSchema = z.strictObject({
     .prefault({}),
   identity: z
     .strictObject({
-      annotation: text.default('iddecorator.username'),
-      userPattern: regularExpression.default('[A-Za-z_][A-Za-z0-9._-]*[$]?'),
-      denyUsers: z.array(userName).default([]),
+      ...userNaming,
       requireSignature: z.boolean().default(true),
       stampKeysFile: path.optional(),
-      rulesFile: path.optional(),
       revocationsFile: path.optional(),
       revocationsConfigMap: z
         .strictObject({ namespace: name.optional(), name: objectName.default('kerbridge-revocations') })

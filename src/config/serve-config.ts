@@ -3,6 +3,7 @@ import { type DelegationTokensConfig, toDelegationTokens } from './delegation-to
 import { milliseconds } from './duration.ts';
 import { explainIssue } from './explain-issue.ts';
 import type { ListenAddress } from './listen-address.ts';
+import { deepFreeze, valueAt } from './plain-data.ts';
 import { clusterSchema, type RawServeConfig, serveConfigSchema } from './serve-config-schema.ts';
 
 /** What `kerbridge serve` runs with: checked, in units, frozen. Files that it names have not been opened yet. */
@@ -252,18 +253,4 @@ function crossCheck(input: unknown): ConfigProblem[] {
     });
   }
   return problems;
-}
-
-function valueAt(mapping: unknown, key: string): unknown {
-  return typeof mapping === 'object' && mapping !== null && Object.hasOwn(mapping, key)
-    ? Reflect.get(mapping, key)
-    : undefined;
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const each of Object.values(value)) deepFreeze(each);
-    Object.freeze(value);
-  }
-  return value;
 }
