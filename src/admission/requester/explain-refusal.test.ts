@@ -44,7 +44,7 @@ describe('explainRefusal', () => {
 });
 
 describe('a refusal', () => {
-  it('tells the person what to do, and the operator more', async () => {
+  it('tells the person what to do, and the operator more [creator-pod-stamp]', async () => {
     const world = requesterWorld({ pods: [stampedPod('driver', 'alice', { annotations: {} })] });
     expect(await world(accountInPod('team-a:default', 'driver'))).toEqual({
       outcome: 'refused',
@@ -56,7 +56,7 @@ describe('a refusal', () => {
     });
   });
 
-  it('shows names in ASCII and in short', async () => {
+  it('shows names in ASCII and in short [requester-plain-name]', async () => {
     const refused = await requesterWorld()(person(`\u202E\n"${'x'.repeat(1_000)}`));
     const text = refused.outcome === 'refused' ? refused.text : '';
     expect(text).toContain(String.raw`which Hadoop user "\u202e\n\"xxx`);

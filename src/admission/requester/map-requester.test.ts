@@ -269,10 +269,16 @@ describe('a requester', () => {
       `system:serviceaccount:${controller('job')}`,
     ],
     ['that is no delegate naming a user', person('bob'), 'user bob', 'team-a', 'alice'],
-    ['that is a person named like a delegate', person('hub:hub'), 'requester-not-mapped', 'team-a', 'alice'],
+    [
+      'that is a person named like a delegate [requester-plain-name]',
+      person('hub:hub'),
+      'requester-not-mapped',
+      'team-a',
+      'alice',
+    ],
 
     [
-      'in a pod, of another namespace [creator-pod-namespace]',
+      'in a pod, of another namespace [creator-pod-namespace] [requester-no-account]',
       accountInPod('team-b:default', 'foreign'),
       'service-account-not-mapped',
     ],
@@ -597,7 +603,7 @@ describe('what could not be checked', () => {
 });
 
 describe('the user pattern of the configuration', () => {
-  it('holds for who is mapped, and for who is not', async () => {
+  it('holds for who is mapped, and for who is not [requester-plain-name]', async () => {
     const world = requesterWorld({ judgeUserName: compileUserPattern('[a-z]{1,8}') });
     const outcomes = [await world(person('alice')), await world(person('Alice'))];
     expect(outcomes).toMatchObject([{ user: 'alice' }, { reason: 'requester-not-mapped' }]);
@@ -605,7 +611,7 @@ describe('the user pattern of the configuration', () => {
 });
 
 describe('rules that change', () => {
-  it('count from the next question on', async () => {
+  it('count from the next question on [requester-deny-list]', async () => {
     let denied = false;
     const world = requesterWorld({ denyUsers: (user) => (denied ? user : undefined) });
     const before = await world(person('alice'));
