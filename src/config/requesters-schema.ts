@@ -114,7 +114,7 @@ const exempt = z
   });
 
 const trustedController = exactName.refine(
-  (text) => !text.startsWith('system:serviceaccount:') || SERVICE_ACCOUNT.test(text),
+  (text) => text.includes('*') || !text.startsWith('system:serviceaccount:') || SERVICE_ACCOUNT.test(text),
   { error: 'is no service account: write system:serviceaccount:<namespace>:<name>' },
 );
 
