@@ -4,10 +4,10 @@ import { TallyCounter } from './tally.ts';
 
 /** What `kerbridge decorate` does and needs. Labels are our own words: no namespace, user or kind of object. */
 export interface AdmissionMetrics {
-  readonly admissionReviews: TallyCounter<'path' | 'outcome'>;
-  readonly admissionReviewDuration: Histogram<'path'>;
+  readonly admissionReviews: TallyCounter<'route' | 'outcome'>;
+  readonly admissionReviewDuration: Histogram<'route'>;
   readonly admissionReviewsInFlight: LiveGauge;
-  readonly ownCaEvents: Counter<'event'>;
+  readonly ownCaEvents: Counter<'type'>;
   readonly ownCaNotAfter: LiveGauge;
 }
 
@@ -18,14 +18,14 @@ export function createAdmissionMetrics(registers: Registry[]): AdmissionMetrics 
   return {
     admissionReviews: new TallyCounter({
       name: 'kerbridge_admission_reviews_total',
-      help: 'Admission reviews by path (mutate, validate) and outcome: allowed, changed, refused, could-not-check, failed; not looked at: oversize, malformed, overloaded, unauthenticated; aborted: the API server waited no longer',
-      labelNames: ['path', 'outcome'],
+      help: 'Admission reviews by route (/mutate, /validate) and outcome: allowed, changed, refused, could-not-check, failed; not looked at: oversize, malformed, overloaded, unauthenticated; aborted: the API server waited no longer',
+      labelNames: ['route', 'outcome'],
       registers,
     }),
     admissionReviewDuration: new Histogram({
       name: 'kerbridge_admission_review_duration_seconds',
       help: 'Time of an admission review, from its headers to its answer',
-      labelNames: ['path'],
+      labelNames: ['route'],
       buckets: REVIEW_SECONDS,
       registers,
     }),
@@ -36,8 +36,8 @@ export function createAdmissionMetrics(registers: Registry[]): AdmissionMetrics 
     }),
     ownCaEvents: new Counter({
       name: 'kerbridge_own_ca_events_total',
-      help: 'What became of the certificates of our own authority: changed, outrun (by another replica), bundle-written, bundle-failed, failed',
-      labelNames: ['event'],
+      help: 'What became of the certificates of our own authority, by type: changed, outrun (by another replica), bundle-written, bundle-failed, failed',
+      labelNames: ['type'],
       registers,
     }),
     ownCaNotAfter: new LiveGauge({

@@ -20,6 +20,14 @@ const record: AuditRecord = {
   sourceAddress: '10.0.0.1',
   operator: 'system:serviceaccount:kerbridge:operator',
   pod: { namespace: 'team-a', name: 'p', uid: 'fa758c46-8327-4c05-aa40-27d3d4959873', serviceAccount: 's' },
+  review: {
+    operation: 'CREATE',
+    resource: 'pods/binding',
+    namespace: 'team-a',
+    name: 'p',
+    requester: 'system:serviceaccount:team-a:runner',
+    dryRun: true,
+  },
   user: 'alice',
   requester: 'system:serviceaccount:kube-system:job-controller',
   doAs: 'etl',
@@ -79,6 +87,21 @@ describe('an audit line', () => {
       expect(JSON.parse(formatAuditLine({ ...record, user }))).toMatchObject({ user });
     },
   );
+
+  it('names whoever asked and what for, though it looks like a secret', () => {
+    const review = {
+      operation: 'UPDATE',
+      resource: 'pods',
+      name: `A1${'a'.repeat(60)}`,
+      requester: 'eyJabcde.x@EXAMPLE.COM',
+    };
+    expect(JSON.parse(formatAuditLine({ ...record, review }))).toMatchObject({ review });
+  });
+
+  it('does not hold a requester who is no name', () => {
+    const review = { operation: 'UPDATE', resource: 'pods', requester: `Bearer ${JWT}` };
+    expect(formatAuditLine({ ...record, review })).not.toContain(JWT.slice(0, 30));
+  });
 
   it.each<[string, Partial<AuditRecord>, string]>([
     ['a JWT', { detail: `got ${JWT}` }, JWT.slice(0, 30)],

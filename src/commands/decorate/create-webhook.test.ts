@@ -62,7 +62,10 @@ async function start({ mutate = allow, validate = allow, clientCa, ...options }:
   const counted = async (): Promise<Record<string, number>> => {
     const { values } = await seen.metrics.admissionReviews.get();
     return Object.fromEntries(
-      values.map(({ labels, value }) => [`${String(labels.path)} ${String(labels.outcome)}`, value]),
+      values.map(({ labels, value }) => [
+        `${String(labels.route).slice(1)} ${String(labels.outcome)}`,
+        value,
+      ]),
     );
   };
   const inFlight = async (): Promise<number | undefined> => {
@@ -120,7 +123,7 @@ describe('the webhook refuses unread', () => {
     expect(responseOf(await (await start()).send())).toEqual({ uid: UID, allowed: true });
   });
 
-  it('a body of unknown length', async () => {
+  it('a body of unknown length [review-length-known]', async () => {
     const { port } = await start({ mutate: never });
     const reply = await new Promise<number>((resolve, reject) => {
       const outgoing = request(
@@ -145,7 +148,7 @@ describe('the webhook refuses unread', () => {
     expect(reply).toBe(411);
   });
 
-  it('a body that is too long, and the sender hears it', async () => {
+  it('a body that is too long, and the sender hears it [review-length]', async () => {
     const { counted, ...webhook } = await start({ mutate: never });
     const reply = await webhook.send({ body: Buffer.alloc(8 * 1024 * 1024 + 1, ' ') });
     expect(reply).toMatchObject({ status: 413 });
@@ -167,7 +170,7 @@ describe('the webhook refuses unread', () => {
     expect(await counted()).toEqual({ 'mutate oversize': 1 });
   });
 
-  it('more reviews at once than it may hold, and takes more when there is room', async () => {
+  it('more reviews at once than it may hold, and takes more when there is room [review-quota]', async () => {
     const { promise, resolve } = Promise.withResolvers<AdmissionDecision>();
     let asked = 0;
     const webhook = await start({
@@ -191,7 +194,7 @@ describe('the webhook refuses unread', () => {
     expect(await webhook.counted()).toEqual({ 'mutate allowed': 3, 'mutate overloaded': 1 });
   });
 
-  it('more bytes at once than it may hold', async () => {
+  it('more bytes at once than it may hold [review-quota]', async () => {
     const webhook = await start({ limits: { reviews: 99, bytes: reviewBytes().length } });
     expect(await webhook.send({ body: reviewBytes({ name: 'a-longer-name' }) })).toMatchObject({
       status: 503,
@@ -274,7 +277,7 @@ describe('the webhook says no', () => {
     expect(await counted()).toEqual({ 'mutate failed': 1 });
   });
 
-  it('where a validating decision would change something', async () => {
+  it('where a validating decision would change something [validating-patch]', async () => {
     const webhook = await start({ validate: says({ outcome: 'allowed', patch: PATCH }) });
     const reply = await webhook.send({ path: '/validate' });
     expect(responseOf(reply)).toMatchObject({ allowed: false, status: { code: 500 } });

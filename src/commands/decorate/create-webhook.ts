@@ -61,7 +61,7 @@ export function createWebhook(options: WebhookOptions): RequestListener {
   metrics.admissionReviewsInFlight.observe(() => quota.reviews, {});
   const counts = metrics.admissionReviews.tallyBy((key: `${ReviewPath} ${ReviewOutcome | Unread}`) => {
     const [path = '', outcome = ''] = key.split(' ');
-    return { path, outcome };
+    return { route: `/${path}`, outcome };
   });
   return (request, response) => {
     const [pathname = '', query = ''] = (request.url ?? '').split('?', 2);
@@ -80,7 +80,7 @@ export function createWebhook(options: WebhookOptions): RequestListener {
 
 interface CallOptions extends WebhookOptions {
   readonly quota: ReviewQuota;
-  readonly counts: Tallies<`${ReviewPath} ${ReviewOutcome | Unread}`, 'path' | 'outcome'>;
+  readonly counts: Tallies<`${ReviewPath} ${ReviewOutcome | Unread}`, 'route' | 'outcome'>;
   readonly path: ReviewPath;
   readonly query: string;
 }
@@ -114,6 +114,7 @@ class WebhookCall {
     }
     const { quota } = this.#options;
     const bytes = length ?? 0;
+    // check: review-quota
     if (!quota.take(bytes)) {
       this.#refuse({
         status: 503,
@@ -141,7 +142,9 @@ class WebhookCall {
     if (!/^application\/json(?:;|$)/.test(this.#request.headers['content-type'] ?? '')) {
       return { status: 415, text: 'Content-Type must be application/json', outcome: 'malformed' };
     }
+    // check: review-length-known
     if (length === undefined) return { status: 411, text: 'Content-Length is needed', outcome: 'malformed' };
+    // check: review-length
     if (length > MAX_REVIEW_BYTES) {
       const text = `The review has more than ${MAX_REVIEW_BYTES} bytes: make the object smaller`;
       return { status: 413, text, outcome: 'oversize' };
@@ -192,6 +195,7 @@ class WebhookCall {
     const { path, decide } = this.#options;
     try {
       const decision = await decide[path](review, signal);
+      // check: validating-patch
       if (path === 'validate' && outcomeOf(decision) === 'changed') {
         throw new Error('a validating webhook can change nothing');
       }
@@ -246,7 +250,7 @@ class WebhookCall {
   #sendReview(uid: string, answer: ReviewAnswer): void {
     const { path, metrics, clock } = this.#options;
     this.#count(outcomeOf(answer));
-    metrics.admissionReviewDuration.observe({ path }, (clock.uptime() - this.#startedAt) / 1000);
+    metrics.admissionReviewDuration.observe({ route: `/${path}` }, (clock.uptime() - this.#startedAt) / 1000);
     const body = Buffer.from(writeAdmissionReview(uid, answer));
     const response = this.#response;
     response.statusCode = 200;

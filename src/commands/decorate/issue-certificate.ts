@@ -2,6 +2,7 @@ import {
   createHash,
   createPrivateKey,
   generateKeyPairSync,
+  randomBytes,
   type KeyObject,
   sign,
   X509Certificate,
@@ -108,6 +109,13 @@ export function issueServing(
     ],
   });
 }
+
+/** The random part comes from the machine. */
+export const issuer = {
+  authority: issueAuthority,
+  serving: issueServing,
+  newSerial: () => randomBytes(16),
+} as const;
 
 interface Contents {
   readonly keys: { readonly publicKey: KeyObject; readonly privateKey: KeyObject };
