@@ -1,6 +1,7 @@
 import type { StampPublicKeys, StampSigningKey } from '../identity/stamps/stamp-keys.ts';
 import type { Clock } from '../time/clock.ts';
 import type { ReadObject, ResourceName } from './look-ups.ts';
+import type { IsExempt } from './requester/requester-rules.ts';
 import type { MapRequester, VerifyPodStamp } from './requester/requester.ts';
 import type { AdmissionRequest } from './review/admission-request.ts';
 import type { TemplatePlace } from './templates/find-templates.ts';
@@ -25,6 +26,13 @@ export interface StampKeysNow {
   readonly all: StampPublicKeys;
 }
 
+export interface GuardSwitches {
+  /** exec, attach, portforward, proxy. */
+  readonly connect: boolean;
+  readonly images: boolean;
+  readonly ephemeralContainers: boolean;
+}
+
 /** What the decisions ask. */
 export interface DecoratorParts {
   /** Key of the user annotation. */
@@ -37,8 +45,9 @@ export interface DecoratorParts {
   readonly findTemplates: FindTemplates;
   /** Whether RBAC gives the requester the verb `keep-identity` on that object. Rejects when it could not be asked. */
   readonly mayKeepIdentity: (review: AdmissionRequest, signal: AbortSignal) => Promise<boolean>;
-  /** Accounts of the configuration that may change or enter pods of others. */
-  readonly isExempt: (username: string, groups: readonly string[]) => boolean;
+  readonly isExempt: IsExempt;
+  /** What of other people's stamped pods is guarded. */
+  readonly guard: GuardSwitches;
   readonly clock: Clock;
   /** Of the letters and digits that names may have, so many. */
   readonly randomName: (length: number) => string;

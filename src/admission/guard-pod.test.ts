@@ -110,9 +110,36 @@ describe('an update of a stamped pod', () => {
     expect(await ask('system:node:x', { object })).toBe('pod-of-another');
     // A delegate speaks for whom it names.
     expect(await ask('hub', { object })).toBe('allowed');
-    world.exempt.add('bob');
+    for (const from of ['images', 'ephemeral-containers']) world.exempt.add(`bob ${from}`);
     expect(await ask('bob', { object })).toBe('allowed');
   });
+
+  it.each([
+    ['images', { containers: [{ name: 'main', image: 'evil:1' }] }, 'images'],
+    [
+      'ephemeralContainers',
+      { ephemeralContainers: [{ name: 'debug', image: 'evil:1' }] },
+      'ephemeral-containers',
+    ],
+  ] as const)(
+    'is not guarded with %s off, nor by an exemption from something else',
+    async (off, spec, from) => {
+      const { world, stored, ask } = await setUp();
+      const object = withSpec(stored, spec);
+      for (const other of ['connect', 'images', 'ephemeral-containers'].filter((each) => each !== from))
+        world.exempt.add(`bob ${other}`);
+      expect(await ask('bob', { object })).toBe('pod-of-another');
+      const guard = { connect: true, images: true, ephemeralContainers: true, [off]: false };
+      const review = world.review({
+        operation: 'UPDATE',
+        oldObject: stored as never,
+        object,
+        resource: PODS,
+        userInfo: { username: 'carol', uid: undefined, groups: [], extra: {} },
+      });
+      expect(reasonOf(await createValidation({ ...world.parts, guard })(review, signal))).toBe('allowed');
+    },
+  );
 
   it('of how much a container may use is anybody’s', async () => {
     const { stored, ask } = await setUp();

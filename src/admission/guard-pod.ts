@@ -21,9 +21,27 @@ export async function guardPodUpdate(review: PodReview, parts: DecoratorParts): 
   if (changed !== undefined)
     return refuse('stamp-immutable', `${changed} of a pod can't be changed: create the pod anew`);
   const user = userOfPod(oldObject, parts.annotation);
-  if (user === undefined || !bringsCode(object, oldObject)) return { outcome: 'allowed' };
-  return (await checkOwn(review, user, parts, 'changes the images of')) ?? { outcome: 'allowed', user };
+  if (user === undefined) return { outcome: 'allowed' };
+  const brings = codeBrought(object, oldObject).filter((what) => parts.guard[SWITCHES[what]]);
+  for (const what of brings) {
+    const refused = await checkOwn(review, user, parts, what);
+    if (refused !== undefined) return refused;
+  }
+  return { outcome: 'allowed', user };
 }
+
+const SWITCHES = {
+  connect: 'connect',
+  images: 'images',
+  'ephemeral-containers': 'ephemeralContainers',
+} as const;
+type Guarded = keyof typeof SWITCHES;
+
+const DOING: Readonly<Record<Guarded, string>> = {
+  connect: 'reaches into',
+  images: 'changes the images of',
+  'ephemeral-containers': 'adds a container to',
+};
 
 /** CONNECT to a pod: its user's alone. */
 export async function guardPodConnect(
@@ -32,6 +50,7 @@ export async function guardPodConnect(
   signal: AbortSignal,
 ): Promise<AdmissionDecision> {
   const { name = '', namespace } = review;
+  if (!parts.guard.connect) return { outcome: 'allowed' };
   let found: FoundObject | undefined;
   try {
     found = await parts.readObject({ apiVersion: 'v1', kind: 'Pod', namespace, name }, { signal });
@@ -42,7 +61,7 @@ export async function guardPodConnect(
   if (found === undefined) return { outcome: 'allowed' };
   const user = userOfPod(found.object, parts.annotation);
   if (user === undefined) return { outcome: 'allowed' };
-  return (await checkOwn(review, user, parts, 'reaches into')) ?? { outcome: 'allowed', user };
+  return (await checkOwn(review, user, parts, 'connect')) ?? { outcome: 'allowed', user };
 }
 
 /** Of a Binding: the API server would copy them to the pod. */
@@ -68,15 +87,19 @@ function userOfPod(pod: unknown, annotation: string): string | undefined {
   return textIn(annotationsOf(pod), annotation);
 }
 
-const CONTAINER_LISTS = ['initContainers', 'containers', 'ephemeralContainers'];
-
-/** Whether another image is run: all else that may be changed of a pod's containers is how much they may use. */
-function bringsCode(object: unknown, oldObject: unknown): boolean {
-  return CONTAINER_LISTS.some((list) => {
-    const [now, before] = [object, oldObject].map((pod) => childOf(childOf(pod, 'spec'), list));
-    if (list === 'ephemeralContainers') return !sameJson(now ?? [], before ?? []);
-    return !sameJson(imagesOf(now), imagesOf(before));
-  });
+/** Whether other code is run: all else that may be changed of a pod's containers is how much they may use. */
+function codeBrought(object: unknown, oldObject: unknown): Guarded[] {
+  const both = (list: string): readonly [unknown, unknown] => [
+    childOf(childOf(object, 'spec'), list),
+    childOf(childOf(oldObject, 'spec'), list),
+  ];
+  const brought: Guarded[] = [];
+  const isOther = ([now, before]: readonly [unknown, unknown]): boolean =>
+    !sameJson(imagesOf(now), imagesOf(before));
+  if (['initContainers', 'containers'].some((list) => isOther(both(list)))) brought.push('images');
+  const [now, before] = both('ephemeralContainers');
+  if (!sameJson(now ?? [], before ?? [])) brought.push('ephemeral-containers');
+  return brought;
 }
 
 function imagesOf(containers: unknown): unknown[] {
@@ -91,17 +114,17 @@ async function checkOwn(
   review: PodReview,
   user: string,
   parts: DecoratorParts,
-  doing: string,
+  what: Guarded,
 ): Promise<Stopped | undefined> {
-  const { username, groups } = review.userInfo;
-  if (parts.isExempt(username, groups)) return undefined;
+  if (parts.isExempt(review.userInfo, what, review.namespace)) return undefined;
   const asked = await askRequester(review, user, parts);
   if (asked.outcome === 'could-not-check') return asked;
   if (asked.outcome === 'user' && asked.user === user) return undefined;
+  const pod = quote(review.name ?? metadataText(review.object, 'name') ?? '');
   // check: pod-of-another
   return refuse(
     'pod-of-another',
-    `this ${doing} pod ${quote(review.name ?? metadataText(review.object, 'name') ?? '')}, which speaks for ${quote(user)}: ask them to do it, or an administrator for an exemption of the guard`,
+    `this ${DOING[what]} pod ${pod}, which speaks for ${quote(user)}: ask them to do it, or an administrator for an exemption from "${what}"`,
     user,
   );
 }

@@ -129,9 +129,10 @@ async function judgeContent(
 
 async function mayKeep(
   review: TemplateReview,
-  { mayKeepIdentity }: DecoratorParts,
+  { mayKeepIdentity, isExempt }: DecoratorParts,
   signal: AbortSignal,
 ): Promise<boolean | Stopped> {
+  if (isExempt(review.userInfo, 'keep-identity', review.namespace)) return true;
   try {
     return await mayKeepIdentity(review, signal);
   } catch (error) {

@@ -40,6 +40,7 @@ export class DecoratorWorld {
   readonly objects = new Map<string, JsonObject>();
   readonly keys = { signing: newSigningKey() };
   readonly keepers = new Set<string>();
+  /** `<user> <from what>`. */
   readonly exempt = new Set<string>();
   isApiServerDown = false;
   hasKeys = true;
@@ -59,7 +60,8 @@ export class DecoratorWorld {
           : Promise.resolve(this.#find(kind, `${kind} ${namespace}/${name}`)),
       findTemplates: templateOfSpec,
       mayKeepIdentity: ({ userInfo }) => Promise.resolve(this.keepers.has(userInfo.username)),
-      isExempt: (username) => this.exempt.has(username),
+      isExempt: ({ username }, from) => this.exempt.has(`${username} ${from}`),
+      guard: { connect: true, images: true, ephemeralContainers: true },
       clock: this.clock,
       randomName: (length) => 'x'.repeat(length),
       ...overrides,
