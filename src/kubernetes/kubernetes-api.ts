@@ -28,6 +28,7 @@ import { createObjectReader } from './object-reader.ts';
 import { createServiceAccountIssuerReader } from './service-account-issuer.ts';
 import { Transport } from './transport.ts';
 import type { Clock } from '../time/clock.ts';
+import { createPutCaBundle, type PutCaBundle } from './webhook-configurations.ts';
 
 export const DEFAULT_TIMEOUT_MS = 5_000;
 
@@ -70,6 +71,8 @@ export interface KubernetesApi extends OperatorCalls, PreflightCalls {
   readonly createSecretRecords: (options: SecretRecordsOptions) => SecretRecords;
   /** Objects of any kind that has a namespace, for what owns pods. `get` on those resources. */
   readonly createObjectReader: (options: { readonly clock: Clock }) => ReadObject;
+  /** `get` and `update` on the `mutatingwebhookconfigurations` and `validatingwebhookconfigurations` of that name. */
+  readonly putCaBundle: PutCaBundle;
   /** Resolves if the API server answers, accepts our credentials and lets us review tokens. One TokenReview. */
   readonly checkReady: (options?: { readonly signal?: AbortSignal }) => Promise<void>;
   /** Closes the connections; calls under way fail. */
@@ -159,6 +162,7 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
     listPods: (namespace, { signal } = {}) => listPods({ transport, server, namespace, signal }),
     createSecretRecords: (secretOptions) => createSecretRecords(secretOptions, { transport, server }),
     createObjectReader: ({ clock }) => createObjectReader({ transport, server, clock }),
+    putCaBundle: createPutCaBundle({ transport, server }),
     checkReady,
     ...createOperatorCalls({
       call,
