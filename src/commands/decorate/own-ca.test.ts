@@ -282,7 +282,7 @@ describe('a certificate of our own authority', () => {
   const bashOf = promisify(execFile);
 
   it('is taken by TLS clients across a rotation, of old and new bundle', async () => {
-    const world = cluster(new FakeClock(now() - 61 * DAY));
+    const world = cluster(new FakeClock(now() - 67 * DAY));
     const { ownCa } = await world.open();
     const seen = observedRefusals();
     const server = new HttpServer({
@@ -304,10 +304,11 @@ describe('a certificate of our own authority', () => {
     expect(await ask(old, 'localhost')).toMatchObject({ status: 200 });
     await expect(ask(young, 'localhost')).rejects.toThrow();
 
-    // Another three: signed by the second. Both bundles that API servers may have, trust it.
-    for (let day = 0; day < 6; day += 1) await pass(world.clock, DAY / 2);
+    // With the next certificate, the second signs: who has both trusts it, and so does who has forgotten the first.
+    for (let half = 0; half < 12; half += 1) await pass(world.clock, DAY / 2);
     expect(world.state().serving?.authority).toBe(world.state().authorities[1]?.id);
-    server.useCertificate(ownCa.current);
+    expect(world.bundle).toBe(both);
+    for (const bundle of [both, young]) expect(await ask(bundle, 'localhost')).toMatchObject({ status: 200 });
     await expect(ask(old, 'localhost')).rejects.toThrow();
     await expect(ask(both, 'other.kerbridge.svc')).rejects.toThrow(/altnames/);
   });
