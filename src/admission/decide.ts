@@ -27,18 +27,27 @@ export function createMutation(parts: DecoratorParts): Decide {
 
 /** The validating webhook: what will be stored, and who reaches into a pod. */
 export function createValidation(parts: DecoratorParts): Decide {
+  const guard = createGuard(parts);
+  return async (review, signal) => {
+    if (!hasNamespace(review)) return ALLOWED;
+    const work = kindOfWork(review);
+    if (work === 'pod' && review.operation === 'CREATE') return await validatePod(review, parts, signal);
+    if (work === 'workload' && isWrite(review)) return await validateTemplates(review, parts, signal);
+    return await guard(review, signal);
+  };
+}
+
+/** The part of the validating webhook that takes no stamps for granted: what becomes of pods that are there. */
+export function createGuard(parts: DecoratorParts): Decide {
   return async (review, signal) => {
     if (!hasNamespace(review)) return ALLOWED;
     switch (kindOfWork(review)) {
       case 'pod':
-        if (review.operation === 'CREATE') return await validatePod(review, parts, signal);
         return review.operation === 'UPDATE' ? await guardPodUpdate(review, parts) : ALLOWED;
       case 'pod-connection':
         return review.operation === 'CONNECT' ? await guardPodConnect(review, parts, signal) : ALLOWED;
       case 'binding':
         return guardBinding(review, parts);
-      case 'workload':
-        return isWrite(review) ? await validateTemplates(review, parts, signal) : ALLOWED;
       case 'unknown-subresource':
         // check: subresource-known
         if (review.operation !== 'UPDATE' || review.object === undefined || review.oldObject === undefined)
@@ -47,6 +56,7 @@ export function createValidation(parts: DecoratorParts): Decide {
             `pods/${review.subResource ?? ''} is not known to Kerbridge: use another way, or ask an administrator to update it`,
           );
         return await guardPodUpdate(review, parts);
+      case 'workload':
       case 'none':
         return ALLOWED;
     }

@@ -175,7 +175,7 @@ describe('what reaches into a pod', () => {
       const { world, ask } = await setUp();
       expect(await ask('alice', connect(subResource))).toBe('allowed');
       expect(await ask('bob', connect(subResource))).toBe('pod-of-another');
-      world.exempt.add('bob');
+      world.exempt.add('bob connect');
       expect(await ask('bob', connect(subResource))).toBe('allowed');
     },
   );

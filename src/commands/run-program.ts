@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { checkCommand } from './check.ts';
+import { decorateCommand } from './decorate.ts';
 import { fetchCommand } from './fetch.ts';
 import { inspectCommand } from './inspect.ts';
 import { packageVersion } from './package-version.ts';
@@ -17,6 +18,7 @@ export function createProgram(): Command {
     .showHelpAfterError('(add --help for what can be used here)');
   const commands = [
     serveCommand(),
+    decorateCommand(),
     fetchCommand(),
     checkCommand(),
     inspectCommand(),

@@ -6,6 +6,8 @@ import { errorCode } from '../../observability/error-code.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { systemClock } from '../../time/clock.ts';
 import { packageVersion } from '../package-version.ts';
+import { exitOnUnforeseen, shutdownSignal } from '../service/end-of-service.ts';
+import { listenFix } from '../service/listen-fix.ts';
 import type { Terminal } from '../terminal.ts';
 import { type BuildOptions, buildServe, type ServeParts } from './build-serve.ts';
 import { endOnSignal } from './end-on-signal.ts';
@@ -130,42 +132,6 @@ async function startOrExit(parts: ServeParts, logger: Logger): Promise<void> {
     await parts.close();
     process.exit(SERVE_EXIT.failed);
   }
-}
-
-/** Resolves with the first SIGTERM or SIGINT; the second one ends the process at once. */
-function shutdownSignal(logger: Logger): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let asked = false;
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (asked) {
-        logger.warn('Asked to end a second time: ending at once', { signal });
-        process.exit(SERVE_EXIT.failed);
-      }
-      asked = true;
-      resolve(signal);
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
-}
-
-/** A state that nobody foresaw is no state to hand out credentials in: Kubernetes starts us anew. */
-function exitOnUnforeseen(logger: Logger): void {
-  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-    process.on(event, (error: unknown) => {
-      logger.error('Unforeseen error: ending', { event, error });
-      process.exit(SERVE_EXIT.failed);
-    });
-  }
-}
-
-function listenFix(error: unknown): string {
-  const fixes: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'another process listens there: end it or choose another port',
-    EACCES: 'ports below 1024 need a privilege: choose a higher one',
-    EADDRNOTAVAIL: 'no interface of this machine has that address',
-  };
-  return fixes[errorCode(error)] ?? 'choose another address or port';
 }
 
 const lookupAddresses: LookupAddresses = async (host) => {

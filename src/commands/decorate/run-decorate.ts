@@ -1,0 +1,150 @@
+import { ConfigError, formatProblem } from '../../config/config-problem.ts';
+import type { DecorateOptions } from '../../config/load-decorate-config.ts';
+import { errorCode } from '../../observability/error-code.ts';
+import type { Logger } from '../../observability/logger.ts';
+import { systemClock } from '../../time/clock.ts';
+import { packageVersion } from '../package-version.ts';
+import { endOnSignal } from '../serve/end-on-signal.ts';
+import { HttpServer } from '../serve/http-server.ts';
+import { openLog } from '../serve/open-log.ts';
+import { exitOnUnforeseen, shutdownSignal } from '../service/end-of-service.ts';
+import { listenFix } from '../service/listen-fix.ts';
+import type { Terminal } from '../terminal.ts';
+import { buildDecorate, type DecorateApp, type ServingPair } from './build-decorate.ts';
+import { type DecoratePlan, describeDecoratePlan, planDecorate } from './plan-decorate.ts';
+import { WEBHOOK_SERVER_LIMITS } from './webhook-limits.ts';
+
+/** Exit codes of `kerbridge decorate`, for scripts. */
+export const DECORATE_EXIT = { done: 0, failed: 1, configuration: 2 } as const;
+
+export interface RunDecorateOptions extends DecorateOptions {
+  readonly checkConfig?: boolean;
+}
+
+export async function runDecorate(
+  { checkConfig = false, ...options }: RunDecorateOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const stopEnding = endOnSignal(process, DECORATE_EXIT.done);
+  const plan = await planOrExplain(options, terminal);
+  // Those of the service are there within the same turn of the event loop.
+  stopEnding();
+  if (plan === undefined) {
+    terminal.exitWith(DECORATE_EXIT.configuration);
+  } else if (checkConfig) {
+    terminal.out(`${describeDecoratePlan(plan).join('\n')}\n`);
+    plan.kubernetes.close();
+    plan.files.stop();
+  } else {
+    await decorate(plan);
+  }
+}
+
+async function planOrExplain(
+  options: DecorateOptions,
+  terminal: Terminal,
+): Promise<DecoratePlan | undefined> {
+  try {
+    return await planDecorate(options, systemClock);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const lines = error.problems.map((problem) => `  ${formatProblem(problem)}\n`);
+    terminal.error(
+      `kerbridge decorate: the configuration has ${lines.length} problem(s):\n${lines.join('')}`,
+    );
+    return undefined;
+  }
+}
+
+/** Answers until a signal comes, then ends the process. */
+async function decorate(plan: DecoratePlan): Promise<void> {
+  const { config } = plan;
+  const clock = systemClock;
+  const { logger, output } = openLog({ descriptor: 1, level: config.logLevel, clock });
+  process.on('exit', () => output.flush());
+  exitOnUnforeseen(logger);
+  const version = packageVersion();
+  const asked = shutdownSignal(logger);
+  const app = buildDecorate({ plan, logger, clock, version });
+  output.countDropped((lines) => app.metrics.logLinesDropped.inc(lines));
+  for (const warning of plan.warnings) logger.warn('Configuration is odd', { warning });
+  if (config.auditOnly) logger.warn('Audit only: nothing is changed or refused', {});
+
+  const pair = await startOrExit(app, logger);
+  const webhook = new HttpServer({
+    listener: app.webhook,
+    refusals: app.refusals,
+    limits: WEBHOOK_SERVER_LIMITS,
+    tls: { pair: pair.current, ...(plan.clientCa === undefined ? {} : { clientCa: plan.clientCa }) },
+  });
+  followFiles(plan, app, logger);
+  pair.follow((next) => {
+    webhook.useCertificate(next);
+    logger.info('Certificate is in use', { notAfter: next.notAfter });
+  });
+  const admin = new HttpServer({ listener: app.admin, refusals: app.refusals });
+  for (const [server, name] of [
+    [admin, 'admin'],
+    [webhook, 'listen'],
+  ] as const) {
+    try {
+      const { address, port } = await server.listen(config[name]);
+      logger.info('Listening', { server: name === 'listen' ? 'webhook' : 'admin', address, port, version });
+    } catch (error) {
+      logger.error('Cannot listen', {
+        key: name,
+        ...config[name],
+        code: errorCode(error),
+        fix: listenFix(error),
+      });
+      await app.close();
+      process.exit(DECORATE_EXIT.failed);
+    }
+  }
+  void app.readiness.refresh();
+
+  const signal = await asked;
+  const { shutdownDrainPeriodMs: drainPeriodMs, shutdownGracePeriodMs: gracePeriodMs } = config;
+  logger.info('Shutting down', { signal, drainPeriodMs, gracePeriodMs });
+  app.readiness.startShutdown();
+  // The API server asks us until its Endpoints say otherwise: whom we refused, it would refuse.
+  webhook.startDraining();
+  await clock.sleep(drainPeriodMs);
+  const cutOff = await webhook.stop(gracePeriodMs, clock);
+  if (cutOff > 0) logger.warn('Reviews cut off at the end of the grace period', { reviews: cutOff });
+  await app.close();
+  await admin.stop(0, clock);
+  logger.info('Shut down', {});
+  process.exit(DECORATE_EXIT.done);
+}
+
+/** Without an audit or a certificate nothing can be answered: found now and not by the first pod. */
+async function startOrExit(app: DecorateApp, logger: Logger): Promise<ServingPair> {
+  try {
+    return await app.start();
+  } catch (error) {
+    logger.error('Cannot start: there is no certificate, or the audit cannot be written', { error });
+    await app.close();
+    process.exit(DECORATE_EXIT.failed);
+  }
+}
+
+function followFiles({ files }: DecoratePlan, { metrics }: DecorateApp, logger: Logger): void {
+  metrics.tlsCertificateNotAfter.observe(() => (files.tls?.current.notAfter ?? 0) / 1_000, {});
+  for (const file of ['rules', 'requesters', 'signing-keys'] as const) {
+    const followed = { rules: files.rules, requesters: files.requesters, 'signing-keys': files.signingKeys }[
+      file
+    ];
+    if (followed !== undefined) metrics.fileOk.set({ file }, followed.state().ok ? 1 : 0);
+  }
+  files.follow(({ file, outcome, problems }) => {
+    metrics.fileReloads.inc({ file, outcome });
+    metrics.fileOk.set({ file }, outcome === 'reloaded' ? 1 : 0);
+    if (outcome === 'reloaded') logger.info('Changed file is in use', { file });
+    else
+      logger.warn('Changed file cannot be used; what it said before stays in use', {
+        file,
+        problems: problems.map(formatProblem),
+      });
+  });
+}

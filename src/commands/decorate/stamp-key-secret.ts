@@ -1,0 +1,153 @@
+import {
+  formatPrivateKeys,
+  formatPublicKeys,
+  newSigningKey,
+  publicKeysOf,
+  type StampPrivateKeys,
+} from '../../identity/stamps/stamp-keys.ts';
+import { parsePrivateKeys } from '../../identity/stamps/read-stamp-keys.ts';
+import type { OperatorCalls } from '../../kubernetes/operator-calls.ts';
+import type { SecretRecords } from '../../kubernetes/secret-records.ts';
+import type { Clock } from '../../time/clock.ts';
+
+/** `type` of the Secret and key of its data. */
+export const STAMP_KEYS_TYPE = 'kerbridge.dev/stamp-keys';
+export const STAMP_KEYS_KEY = 'stamp-keys.json';
+
+export type StampKeyEvent =
+  | { readonly event: 'made' }
+  | { readonly event: 'used'; readonly kid: string; readonly keys: number }
+  | { readonly event: 'published' }
+  /** What was known stays in use. */
+  | { readonly event: 'failed'; readonly error: unknown };
+
+export interface StampKeySecretOptions {
+  readonly secrets: Pick<SecretRecords, 'get' | 'create'>;
+  readonly configMaps: Pick<OperatorCalls, 'getConfigMap' | 'createConfigMap' | 'patchConfigMap'>;
+  readonly namespace: string;
+  /** Of the Secret, and of the ConfigMap with the public part. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly onEvent: (event: StampKeyEvent) => void;
+}
+
+/** How often the Secret is looked at: a key that somebody has announced is known to all long before it signs. */
+export const LOOK_INTERVAL_MS = 30_000;
+const RETRY_INTERVAL_MS = 5_000;
+const ANNOTATIONS = {
+  'kerbridge.dev/purpose': 'keys that sign for whom pods speak; whoever reads them can be any user',
+};
+
+/** What keeps replicas from a key set. The message quotes nothing of it. */
+export class StampKeySecretError extends Error {
+  override readonly name = 'StampKeySecretError';
+}
+
+/**
+ * The keys of stamps in one Secret that all replicas share: the first to come makes it, the others read it. The public part
+ * is published in a ConfigMap for `serve`, before anything is signed.
+ */
+export class StampKeySecret {
+  readonly #options: StampKeySecretOptions;
+  readonly #stopped = new AbortController();
+  #keys: StampPrivateKeys | undefined;
+  #text: string | undefined;
+  #failure: unknown = new StampKeySecretError('the signing keys were not read yet');
+  #running: Promise<void> | undefined;
+
+  constructor(options: StampKeySecretOptions) {
+    this.#options = options;
+  }
+
+  /** undefined: none are known yet. */
+  get current(): StampPrivateKeys | undefined {
+    return this.#keys;
+  }
+
+  /** Looks once, then again and again. Never rejects. */
+  async start(): Promise<void> {
+    await this.look();
+    this.#running = this.#goOn();
+  }
+
+  async check(): Promise<void> {
+    await Promise.resolve();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+  }
+
+  /** Never rejects. */
+  async look(): Promise<void> {
+    const { signal } = this.#stopped;
+    try {
+      const text = await this.#read(signal);
+      if (text !== this.#text) {
+        const read = parsePrivateKeys(text);
+        if (!read.ok)
+          throw this.#unusable(`has ${read.problems.length} problem(s) and is no set of signing keys`);
+        await this.#publish(read.keys, signal);
+        this.#keys = read.keys;
+        this.#text = text;
+        this.#options.onEvent({ event: 'used', kid: read.keys.keys[0].kid, keys: read.keys.keys.length });
+      } else if (this.#keys !== undefined) await this.#publish(this.#keys, signal);
+      this.#failure = undefined;
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#failure = error;
+      this.#options.onEvent({ event: 'failed', error });
+    }
+  }
+
+  async #goOn(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const pause = this.#failure === undefined ? LOOK_INTERVAL_MS : RETRY_INTERVAL_MS;
+      await this.#options.clock.sleep(pause, signal).catch(() => undefined);
+      if (!signal.aborted) await this.look();
+    }
+  }
+
+  async #read(signal: AbortSignal): Promise<string> {
+    const { secrets, name } = this.#options;
+    const found = await secrets.get(name, { signal });
+    if (found !== undefined) {
+      if (found.text === undefined) throw this.#unusable(`is not of type ${STAMP_KEYS_TYPE}`);
+      return found.text.reveal();
+    }
+    // Deleted, or not made yet. What signed until now goes on: with another key all stamps would be worth nothing.
+    const keys = this.#keys ?? { keys: [newSigningKey()] };
+    const made = await secrets.create(
+      name,
+      { text: formatPrivateKeys(keys), annotations: ANNOTATIONS },
+      { signal },
+    );
+    if (made !== undefined) this.#options.onEvent({ event: 'made' });
+    // Another replica may have been faster: what is there counts.
+    const record = made ?? (await secrets.get(name, { signal }));
+    if (record?.text === undefined) throw this.#unusable('was changed while it was made');
+    return record.text.reveal();
+  }
+
+  async #publish(keys: StampPrivateKeys, signal: AbortSignal): Promise<void> {
+    const { configMaps, namespace, name } = this.#options;
+    const id = { namespace, name };
+    const data = { [STAMP_KEYS_KEY]: formatPublicKeys(publicKeysOf(keys)) };
+    const found = await configMaps.getConfigMap(id, { signal });
+    if (found?.data[STAMP_KEYS_KEY] === data[STAMP_KEYS_KEY]) return;
+    const done =
+      found === undefined
+        ? await configMaps.createConfigMap(id, data, { signal })
+        : await configMaps.patchConfigMap(id, { ...found, data }, { signal });
+    if (!done) throw new StampKeySecretError(`ConfigMap ${name} was changed by others: it is tried again`);
+    this.#options.onEvent({ event: 'published' });
+  }
+
+  #unusable(what: string): StampKeySecretError {
+    const { namespace, name } = this.#options;
+    return new StampKeySecretError(`Secret ${namespace}/${name} ${what}: restore it, or name another one`);
+  }
+}
