@@ -248,6 +248,21 @@ describe('Draft', () => {
       [{ op: 'add', path: '/args/1', value: '-v' }],
     ],
     [
+      'a number twice that was there once',
+      { l: [1, 2, 3, 4] },
+      (d) => {
+        d.set(['l', '0'], 9);
+        d.set(['l', '1'], 3);
+        d.set(['l', '3'], 8);
+      },
+      [
+        { op: 'replace', path: '/l/0', value: 9 },
+        { op: 'remove', path: '/l/1' },
+        { op: 'replace', path: '/l/2', value: 3 },
+        { op: 'add', path: '/l/3', value: 8 },
+      ],
+    ],
+    [
       'several things of a list at once',
       { l: [{ a: 1 }, { b: 1 }, { c: 1 }, { d: 1 }] },
       (d) => {
