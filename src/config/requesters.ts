@@ -17,7 +17,7 @@ export interface RequestersFile {
     readonly withoutUser: 'refuse' | 'as-others';
   }[];
   readonly rules: readonly (WhoIsMeant & {
-    readonly then: 'refuse' | { readonly user: string; readonly lowerCase: boolean };
+    readonly result: 'refuse' | { readonly user: string; readonly lowerCase: boolean };
   })[];
   readonly otherRequesters: 'themselves' | 'none';
   readonly exempt: readonly (WhoIsMeant & { readonly from: readonly (typeof EXEMPT_FROM)[number][] })[];
@@ -47,7 +47,7 @@ export function parseRequesters(text: string): RequestersFile {
     delegates,
     rules: rules.map(({ user, lowerCase, ...rule }) => ({
       ...toWho(rule),
-      then: user === undefined ? ('refuse' as const) : { user, lowerCase },
+      result: user === undefined ? ('refuse' as const) : { user, lowerCase },
     })),
     otherRequesters,
     exempt: exempt.map(({ from, ...entry }) => ({ ...toWho(entry), from })),

@@ -86,6 +86,5 @@ export function requesterWorld({
     },
     ...options,
   });
-  return async (requester, namespace = 'team-a', namedUser = undefined) =>
-    await map({ requester, namespace, namedUser });
+  return async (requester, namespace = 'team-a', namedUser) => await map({ requester, namespace, namedUser });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { array, assert, constantFrom, property, string } from 'fast-check';
 import { compileNameGlob } from './name-glob.ts';
 
 const match = (glob: string, name: string) => compileNameGlob(glob)(name);
@@ -56,14 +56,14 @@ describe('a glob for names', () => {
   });
 
   it('fits, and is ambiguous, exactly when trying every division says so', () => {
-    const letters = fc.string({ unit: fc.constantFrom('a', 'b', '-'), maxLength: 8 });
-    const globs = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', '-'), minLength: 1, maxLength: 3 }), {
+    const letters = string({ unit: constantFrom('a', 'b', '-'), maxLength: 8 });
+    const globs = array(string({ unit: constantFrom('a', 'b', '-'), minLength: 1, maxLength: 3 }), {
       minLength: 1,
       maxLength: 3,
     });
-    const ends = fc.constantFrom('', 'a', '-');
-    fc.assert(
-      fc.property(globs, ends, ends, letters, (parts, start, end, name) => {
+    const ends = constantFrom('', 'a', '-');
+    assert(
+      property(globs, ends, ends, letters, (parts, start, end, name) => {
         const glob = `${start}*${parts.join('*')}*${end}`;
         const all = divisions(glob, name);
         const found = match(glob, name);

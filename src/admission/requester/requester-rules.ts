@@ -82,19 +82,19 @@ function compileDelegates({ delegates, groups }: RequestersDocument): RequesterR
 }
 
 function compileRule(rule: RequesterRule): (requester: Requester, namespace: string) => Ruled | undefined {
-  const { namespaces = ['*'], then } = rule;
+  const { namespaces = ['*'], result } = rule;
   const isFor = compileNames(namespaces);
-  const match = compileWho(rule, then === 'refuse' ? 'any-case' : 'exact');
+  const match = compileWho(rule, result === 'refuse' ? 'any-case' : 'exact');
   return (requester, namespace) => {
     const found = isFor(namespace) ? match(requester) : undefined;
     if (found === undefined) return undefined;
-    if (then === 'refuse') return { outcome: 'refused' };
-    if (found.isAmbiguous && CAPTURE.test(then.user)) return { outcome: 'ambiguous' };
-    const user = then.user.replaceAll(CAPTURES, (_whole, digit: string) => {
+    if (result === 'refuse') return { outcome: 'refused' };
+    if (found.isAmbiguous && CAPTURE.test(result.user)) return { outcome: 'ambiguous' };
+    const user = result.user.replaceAll(CAPTURES, (_whole, digit: string) => {
       const capture = found.captures[Number(digit) - 1];
       return capture ?? '';
     });
-    return { outcome: 'user', user: then.lowerCase ? lowerAscii(user) : user };
+    return { outcome: 'user', user: result.lowerCase ? lowerAscii(user) : user };
   };
 }
 

@@ -35,7 +35,7 @@ export interface RequesterRule extends Who {
   /** undefined: everywhere. */
   readonly namespaces: readonly string[] | undefined;
   /** `user`: with `$1` to `$9` for what the stars of the user name stand for. */
-  readonly then: 'refuse' | { readonly user: string; readonly lowerCase: boolean };
+  readonly result: 'refuse' | { readonly user: string; readonly lowerCase: boolean };
 }
 
 /** What the guard forbids to all but the stamped user. */
