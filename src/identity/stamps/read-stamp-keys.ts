@@ -176,8 +176,7 @@ function read32Bytes(
 /** Own members only, without a prototype that could have any; undefined for anything but an object. */
 function membersOf(value: unknown): Readonly<Record<string, unknown>> | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const none: Readonly<Record<string, unknown>> = Object.create(null) as Readonly<Record<string, unknown>>;
-  return Object.assign(none, value);
+  return { __proto__: null, ...value };
 }
 
 /**
