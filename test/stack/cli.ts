@@ -1,8 +1,9 @@
-import { CommanderError } from 'commander';
+import { CommanderError, Option } from 'commander';
 import { addPort, asArgument, durationArgument, stackCommand } from './cli-options.ts';
 import { shellExports } from './description.ts';
 import { down } from './down.ts';
-import type { StackOptions } from './settings.ts';
+import { controllerAccounts } from './settings.ts';
+import type { ControllerAccounts, StackOptions } from './settings.ts';
 import { readStack, status } from './status.ts';
 import type { PartStatus } from './status.ts';
 import { up } from './up.ts';
@@ -16,6 +17,7 @@ interface DirOption {
 interface UpFlags extends DirOption {
   readonly ha?: boolean;
   readonly prometheus?: boolean;
+  readonly controllers?: ControllerAccounts | false;
   readonly port?: StackOptions['ports'];
   readonly tokenRenewInterval?: number;
   readonly tokenMaxLifetime?: number;
@@ -37,6 +39,15 @@ program
   .option('--no-ha', 'without it, when it runs')
   .option('--prometheus', 'also a Prometheus, which scrapes what files in $PROMETHEUS_TARGETS_DIR say')
   .option('--no-prometheus', 'without it, when it runs')
+  .addOption(
+    new Option(
+      '--controllers [accounts]',
+      'also a kube-controller-manager, each controller with an account of its own, or with the shared one',
+    )
+      .choices(controllerAccounts)
+      .preset('own' satisfies ControllerAccounts),
+  )
+  .option('--no-controllers', 'without it, when it runs')
   .option('--port <name=number>', 'a port of your choice, repeatable; it is remembered', asArgument(addPort))
   .option(
     '--token-renew-interval <duration>',
@@ -48,11 +59,13 @@ program
     'of HDFS delegation tokens, as in 10m (first: 7d)',
     durationArgument,
   )
-  .action(async ({ dir, ha, prometheus, port, tokenRenewInterval, tokenMaxLifetime }: UpFlags) => {
+  .action(async (flags: UpFlags) => {
+    const { dir, ha, prometheus, controllers, port, tokenRenewInterval, tokenMaxLifetime } = flags;
     const stack = await up({
       ...(dir === undefined ? {} : { dir }),
       ...(ha === undefined ? {} : { ha }),
       ...(prometheus === undefined ? {} : { prometheus }),
+      ...(controllers === undefined ? {} : { controllers }),
       ...(port === undefined ? {} : { ports: port }),
       ...(tokenRenewInterval === undefined ? {} : { tokenRenewIntervalMs: tokenRenewInterval }),
       ...(tokenMaxLifetime === undefined ? {} : { tokenMaxLifetimeMs: tokenMaxLifetime }),
@@ -95,7 +108,7 @@ program
 function statusLine({ part, state, problem, pid, ports, startedAt }: PartStatus): string {
   const where = Object.entries(ports ?? {}).map(([name, port]) => `${name}=${port}`);
   return [
-    part.padEnd(14),
+    part.padEnd(23),
     state.padEnd(9),
     pid === undefined ? '' : `pid ${pid}`,
     startedAt === undefined ? '' : `since ${new Date(startedAt).toISOString()}`,

@@ -8,7 +8,7 @@ import type { Person } from './kubernetes/cluster-files.ts';
 import { serviceAccountIssuer } from './kubernetes/kubernetes.ts';
 import type { StackPaths } from './paths.ts';
 import type { Ports } from './ports.ts';
-import type { Settings } from './settings.ts';
+import type { ControllerAccounts, Settings } from './settings.ts';
 
 export interface HdfsCluster {
   /** Client configuration: core-site.xml and hdfs-site.xml. */
@@ -43,6 +43,8 @@ export interface Stack {
     readonly caFile: string;
     readonly serviceAccountIssuer: string;
     readonly kubeconfig: Readonly<Record<Person, string>>;
+    /** Whose credentials the controllers have; false without `--controllers`. */
+    readonly controllers: ControllerAccounts | false;
   };
   /** Undefined without `--prometheus`. */
   readonly prometheus: { readonly url: string; readonly targetsDir: string } | undefined;
@@ -54,7 +56,6 @@ export interface Stack {
 
 export function describeStack(paths: StackPaths, settings: Settings): Stack {
   const realmPaths = realmFiles(paths);
-  const kubernetesFiles = clusterFiles(paths);
   const hdfs = describeCluster('hdfs', paths, settings.ports);
   const ha = settings.ha ? { ...describeCluster('ha', paths, settings.ports), nameservice } : undefined;
   const stack: Omit<Stack, 'env'> = {
@@ -67,12 +68,7 @@ export function describeStack(paths: StackPaths, settings: Settings): Stack {
     keytabs: realmPaths.keytabs,
     hdfs,
     ha,
-    kubernetes: {
-      server: `https://127.0.0.1:${settings.ports['kube-apiserver']}`,
-      caFile: kubernetesFiles.caFile,
-      serviceAccountIssuer,
-      kubeconfig: kubernetesFiles.kubeconfig,
-    },
+    kubernetes: describeKubernetes(paths, settings),
     prometheus: settings.prometheus
       ? {
           url: `http://127.0.0.1:${settings.ports.prometheus}`,
@@ -83,6 +79,20 @@ export function describeStack(paths: StackPaths, settings: Settings): Stack {
     tokenMaxLifetimeMs: settings.tokenMaxLifetimeMs,
   };
   return { ...stack, env: environmentOf(stack) };
+}
+
+export function describeKubernetes(
+  paths: StackPaths,
+  { ports, controllers }: Pick<Settings, 'ports' | 'controllers'>,
+): Stack['kubernetes'] {
+  const { caFile, kubeconfig } = clusterFiles(paths);
+  return {
+    server: `https://127.0.0.1:${ports['kube-apiserver']}`,
+    caFile,
+    serviceAccountIssuer,
+    kubeconfig,
+    controllers,
+  };
 }
 
 function describeCluster(part: 'hdfs' | 'ha', paths: StackPaths, ports: Ports): HdfsCluster {
@@ -129,6 +139,9 @@ function environmentOf(stack: Omit<Stack, 'env'>): Record<string, string> {
     KUBECONFIG_BOB: stack.kubernetes.kubeconfig.bob,
     KUBERNETES_URL: stack.kubernetes.server,
     KUBERNETES_CA_FILE: stack.kubernetes.caFile,
+    ...(stack.kubernetes.controllers === false
+      ? {}
+      : { KUBERNETES_CONTROLLERS: stack.kubernetes.controllers }),
     ...(stack.prometheus === undefined
       ? {}
       : {

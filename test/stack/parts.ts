@@ -17,17 +17,34 @@ import type { Progress } from './progress.ts';
 import { isPortFree } from './ports.ts';
 import { lastLines } from './run-command.ts';
 
-export const partNames = ['kdc', 'hdfs', 'ha', 'etcd', 'kube-apiserver', 'prometheus'] as const;
+export const partNames = [
+  'kdc',
+  'hdfs',
+  'ha',
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'prometheus',
+] as const;
 export type PartName = (typeof partNames)[number];
 
-/** The parts that a stack has only when it is asked for them, by the names of their settings. */
-export const optionalParts = ['ha', 'prometheus'] as const;
-export type OptionalPart = (typeof optionalParts)[number];
+/** The parts that a stack has only when it is asked for them, and the settings that ask: `false` is no. */
+const optionalParts = {
+  ha: 'ha',
+  'kube-controller-manager': 'controllers',
+  prometheus: 'prometheus',
+} as const;
+type OptionalSettings = Readonly<Record<(typeof optionalParts)[keyof typeof optionalParts], unknown>>;
 
 /** The parts of a stack with these settings; without settings, those that every stack has. */
-export function wantedParts(settings?: Readonly<Record<OptionalPart, boolean>>): PartName[] {
-  const unwanted: readonly PartName[] = optionalParts.filter((name) => settings?.[name] !== true);
-  return partNames.filter((name) => !unwanted.includes(name));
+export function wantedParts(settings?: OptionalSettings): PartName[] {
+  const wanted = (name: keyof typeof optionalParts): boolean =>
+    settings !== undefined && settings[optionalParts[name]] !== false;
+  return partNames.filter((name) => !isOptional(name) || wanted(name));
+}
+
+function isOptional(name: PartName): name is keyof typeof optionalParts {
+  return Object.hasOwn(optionalParts, name);
 }
 
 /** One server of the stack: how to start it and how to tell that it works. */

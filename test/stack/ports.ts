@@ -25,6 +25,7 @@ export const portNames = [
   'etcd-client',
   'etcd-peer',
   'kube-apiserver',
+  'kube-controller-manager',
   'prometheus',
 ] as const;
 

@@ -4,12 +4,21 @@ import { portNames } from './ports.ts';
 import { UsageError } from './usage-error.ts';
 import type { PortName, Ports } from './ports.ts';
 
+/**
+ * Whose credentials the controllers have: each those of its own service account, as `--use-service-account-credentials`
+ * gives them and clusters have them by default, or all those of the controller manager.
+ */
+export const controllerAccounts = ['own', 'shared'] as const;
+export type ControllerAccounts = (typeof controllerAccounts)[number];
+
 /** What an `up` may ask for; what it doesn't name stays as the running stack has it. */
 export interface StackOptions {
   /** A second HDFS with two NameNodes. */
   readonly ha?: boolean;
   /** A Prometheus, which scrapes what tests tell it. */
   readonly prometheus?: boolean;
+  /** A controller manager, which makes pods of workloads. */
+  readonly controllers?: ControllerAccounts | false;
   readonly ports?: Partial<Ports>;
   readonly tokenRenewIntervalMs?: number;
   readonly tokenMaxLifetimeMs?: number;
@@ -19,6 +28,7 @@ export interface StackOptions {
 export interface Settings {
   readonly ha: boolean;
   readonly prometheus: boolean;
+  readonly controllers: ControllerAccounts | false;
   readonly ports: Ports;
   readonly pinnedPorts: readonly PortName[];
   readonly tokenRenewIntervalMs: number;
@@ -28,7 +38,13 @@ export interface Settings {
 const day = 24 * 3_600_000;
 
 /** Hadoop's own defaults (hdfs-default.xml). */
-const defaults = { ha: false, prometheus: false, tokenRenewIntervalMs: day, tokenMaxLifetimeMs: 7 * day };
+const defaults = {
+  ha: false,
+  prometheus: false,
+  controllers: false,
+  tokenRenewIntervalMs: day,
+  tokenMaxLifetimeMs: 7 * day,
+} as const;
 
 const port = z.int().min(1).max(65_535);
 const savedSettings = z.object({
@@ -36,6 +52,7 @@ const savedSettings = z.object({
   pinnedPorts: z.array(z.enum(portNames)).default([]),
   ha: z.boolean().optional(),
   prometheus: z.boolean().optional(),
+  controllers: z.union([z.literal(false), z.enum(controllerAccounts)]).optional(),
   tokenRenewIntervalMs: z.int().positive().optional(),
   tokenMaxLifetimeMs: z.int().positive().optional(),
 });
@@ -58,17 +75,26 @@ export async function readSavedSettings(file: string): Promise<SavedSettings> {
 /** The settings of a stack that was brought up; undefined when it never was, or was brought down. */
 export async function readSettings(file: string): Promise<Settings | undefined> {
   const saved = await readSavedSettings(file);
-  const { ha, prometheus, ports, pinnedPorts, tokenRenewIntervalMs, tokenMaxLifetimeMs } = saved;
+  const { ha, prometheus, controllers, ports, pinnedPorts, tokenRenewIntervalMs, tokenMaxLifetimeMs } = saved;
   if (
     ha === undefined ||
     prometheus === undefined ||
+    controllers === undefined ||
     tokenRenewIntervalMs === undefined ||
     tokenMaxLifetimeMs === undefined ||
     portNames.some((name) => ports[name] === undefined)
   ) {
     return undefined;
   }
-  return { ha, prometheus, ports: ports as Ports, pinnedPorts, tokenRenewIntervalMs, tokenMaxLifetimeMs };
+  return {
+    ha,
+    prometheus,
+    controllers,
+    ports: ports as Ports,
+    pinnedPorts,
+    tokenRenewIntervalMs,
+    tokenMaxLifetimeMs,
+  };
 }
 
 export async function writeSettings(file: string, settings: Settings): Promise<void> {
@@ -90,6 +116,7 @@ export function mergeSettings(options: StackOptions, saved: SavedSettings, ports
   const merged = {
     ha: options.ha ?? saved.ha ?? defaults.ha,
     prometheus: options.prometheus ?? saved.prometheus ?? defaults.prometheus,
+    controllers: options.controllers ?? saved.controllers ?? defaults.controllers,
     ports,
     pinnedPorts: portNames.filter((name) => pinned.has(name)),
     tokenRenewIntervalMs:

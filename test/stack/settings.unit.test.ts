@@ -22,6 +22,7 @@ describe('mergeSettings', () => {
     expect(mergeSettings({}, nothing, ports)).toEqual({
       ha: false,
       prometheus: false,
+      controllers: false,
       ports,
       pinnedPorts: [],
       tokenRenewIntervalMs: day,
@@ -39,6 +40,13 @@ describe('mergeSettings', () => {
     expect(mergeSettings({ ha: false }, saved, ports).ha).toBe(false);
     expect(mergeSettings({ prometheus: true }, saved, ports)).toMatchObject({ ha: true, prometheus: true });
     expect(mergeSettings({}, { ...saved, prometheus: true }, ports).prometheus).toBe(true);
+  });
+
+  it('keeps the controllers that were asked for until they are not wanted', () => {
+    const saved = { ...nothing, controllers: 'shared' as const };
+    expect(mergeSettings({}, saved, ports).controllers).toBe('shared');
+    expect(mergeSettings({ controllers: 'own' }, saved, ports).controllers).toBe('own');
+    expect(mergeSettings({ controllers: false }, saved, ports).controllers).toBe(false);
   });
 
   it('remembers which ports were asked for', () => {
@@ -64,7 +72,8 @@ describe('the file', () => {
   afterEach(() => rm(dir, { recursive: true }));
 
   it('brings back what was written', async () => {
-    const settings = mergeSettings({ ha: true, ports: { kdc: 20_000 } }, nothing, ports);
+    const options = { ha: true, controllers: 'own', ports: { kdc: 20_000 } } as const;
+    const settings = mergeSettings(options, nothing, ports);
     await writeSettings(file, settings);
     expect(await readSettings(file)).toEqual(settings);
   });
@@ -82,6 +91,7 @@ describe('the file', () => {
     ['half written', '{"ports": {'],
     ['something else', '[]'],
     ['with a port that is none', '{"ports": {"kdc": 0}}'],
+    ['with controllers of an unknown kind', '{"ports": {}, "controllers": true}'],
     ['with an unknown pinned port', '{"ports": {}, "pinnedPorts": ["web"]}'],
   ])('counts as none when it is %s', async (_, text) => {
     if (text !== undefined) {

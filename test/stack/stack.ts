@@ -18,8 +18,8 @@ export { kubernetesControl } from './kubernetes/kubernetes-control.ts';
 export type { KubernetesControl } from './kubernetes/kubernetes-control.ts';
 export { readStack, status } from './status.ts';
 export type { PartStatus, StackStatus } from './status.ts';
-export { up } from './up.ts';
-export type { UpOptions } from './up.ts';
+export { up, upKubernetes } from './up.ts';
+export type { KubernetesOptions, KubernetesStack, UpOptions } from './up.ts';
 
 /** Changes to the realm of a running stack. */
 export function kdcAdmin({ krb5Conf, kdcConf }: Pick<Stack, 'krb5Conf' | 'kdcConf'>): KdcAdmin {

@@ -3,6 +3,7 @@ import type { Stack } from './description.ts';
 import { probeHdfs } from './hdfs/hdfs.ts';
 import { planCluster } from './hdfs/clusters.ts';
 import { probeKdc } from './kdc/kdc.ts';
+import { probeControllerManager } from './kubernetes/controller-manager.ts';
 import { probeApiserver, probeEtcd } from './kubernetes/kubernetes.ts';
 import { readRunRecord, wantedParts } from './parts.ts';
 import type { PartName } from './parts.ts';
@@ -73,6 +74,8 @@ function probe(part: PartName, paths: StackPaths, { ports }: Settings): Promise<
       return probeEtcd(ports);
     case 'kube-apiserver':
       return probeApiserver(paths, ports);
+    case 'kube-controller-manager':
+      return probeControllerManager(paths, ports);
     case 'prometheus':
       return probePrometheus(ports);
   }

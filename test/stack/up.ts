@@ -1,14 +1,15 @@
 import { mkdir } from 'node:fs/promises';
-import { describeStack } from './description.ts';
+import { describeKubernetes, describeStack } from './description.ts';
 import type { Stack } from './description.ts';
 import { planCluster } from './hdfs/clusters.ts';
 import { hadoopJars, stackClasses } from './hdfs/hadoop-jars.ts';
 import { hdfsPart, writeClientConfiguration } from './hdfs/hdfs.ts';
 import { ensureKdc } from './kdc/kdc.ts';
-import { controlPlanePrograms } from './kubernetes/control-plane-programs.ts';
+import { controllerManagerProgram, controlPlanePrograms } from './kubernetes/control-plane-programs.ts';
+import { controllerManagerPart } from './kubernetes/controller-manager.ts';
 import { ensureKubernetes } from './kubernetes/kubernetes.ts';
 import { withLock } from './lock.ts';
-import { endUnknownProcesses, ensurePart, optionalParts, partNames, runningPart, stopPart } from './parts.ts';
+import { endUnknownProcesses, ensurePart, partNames, runningPart, stopPart, wantedParts } from './parts.ts';
 import type { PartContext } from './parts.ts';
 import { stackDir, stackPaths } from './paths.ts';
 import type { StackPaths } from './paths.ts';
@@ -40,11 +41,7 @@ export async function up({ dir, progress = toStderr, ...options }: UpOptions = {
     await endUnknownProcesses(paths, progress);
     const settings = await chooseSettings(paths, options, progress);
     const context = { paths, progress };
-    for (const name of optionalParts) {
-      if (!settings[name]) {
-        await stopPart(paths, name);
-      }
-    }
+    await stopUnwanted(paths, settings);
     await allSettled([
       startHadoop(settings, context),
       startKubernetes(settings, context),
@@ -52,6 +49,38 @@ export async function up({ dir, progress = toStderr, ...options }: UpOptions = {
     ]);
     return describeStack(paths, settings);
   });
+}
+
+export type KubernetesOptions = Pick<UpOptions, 'dir' | 'progress' | 'controllers'>;
+export type KubernetesStack = Pick<Stack, 'dir' | 'logsDir' | 'kubernetes'>;
+
+/**
+ * Kubernetes alone, for tests that need no Hadoop and that others should not meet: what holds in the whole cluster, as
+ * admission policies do. `down` ends it.
+ */
+export async function upKubernetes({
+  dir,
+  progress = toStderr,
+  ...options
+}: KubernetesOptions = {}): Promise<KubernetesStack> {
+  const paths = stackPaths(stackDir(dir));
+  await mkdir(paths.dir, { recursive: true, mode: 0o700 });
+  return withStackLock(paths, progress, async () => {
+    await endUnknownProcesses(paths, progress);
+    const settings = await chooseSettings(paths, options, progress);
+    await stopUnwanted(paths, settings);
+    await startKubernetes(settings, { paths, progress });
+    return { dir: paths.dir, logsDir: paths.logs, kubernetes: describeKubernetes(paths, settings) };
+  });
+}
+
+async function stopUnwanted(paths: StackPaths, settings: Settings): Promise<void> {
+  const wanted = wantedParts(settings);
+  for (const name of partNames) {
+    if (!wanted.includes(name)) {
+      await stopPart(paths, name);
+    }
+  }
 }
 
 /** One `up` or `down` of a stack at a time. */
@@ -119,11 +148,16 @@ async function startHadoop(settings: Settings, context: PartContext): Promise<vo
 
 async function startKubernetes(settings: Settings, context: PartContext): Promise<void> {
   const marks = processMarks(context.paths.dir, 'build-kubernetes');
-  await ensureKubernetes(
-    settings.ports,
-    await controlPlanePrograms({ progress: context.progress, marks }),
-    context,
-  );
+  const tools = { progress: context.progress, marks };
+  const { ports, controllers } = settings;
+  // Built one after the other: what the second needs is mostly what the first did.
+  const programs = await controlPlanePrograms(tools);
+  const program = controllers === false ? undefined : await controllerManagerProgram(tools);
+  const cluster = await ensureKubernetes(settings, programs, context);
+  if (program !== undefined && controllers !== false) {
+    const { paths } = context;
+    await ensurePart(controllerManagerPart({ paths, ports, program, cluster, controllers }), context);
+  }
 }
 
 /** Waits for all, so that none goes on behind our back; then the first failure, with the messages of all. */

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { readJsonIfPresent, writeFileAtomically } from '../files.ts';
 import type { StackPaths } from '../paths.ts';
+import { controllerAccounts } from '../settings.ts';
+import type { ControllerAccounts } from '../settings.ts';
 
 /** People who may talk to the API server, and their groups. Only the admin may do anything: tests add RBAC. */
 const people = {
@@ -16,6 +18,17 @@ const people = {
 export type Person = keyof typeof people;
 export const personNames = Object.keys(people) as Person[];
 
+/**
+ * The controller manager has one name and two tokens. With one its controllers get accounts of their own, and the rights
+ * that Kubernetes gives this name are enough for that. With the other they all come under its name and need the rights of
+ * all.
+ */
+const controllerManager = 'system:kube-controller-manager';
+const controllerManagers = { own: [], shared: ['system:masters'] } as const satisfies Record<
+  ControllerAccounts,
+  readonly string[]
+>;
+
 export interface ClusterFiles {
   readonly identity: string;
   readonly serviceAccountKey: string;
@@ -26,6 +39,7 @@ export interface ClusterFiles {
   readonly caFile: string;
   readonly etcd: string;
   readonly kubeconfig: Readonly<Record<Person, string>>;
+  readonly controllerManagerKubeconfig: string;
 }
 
 export function clusterFiles(paths: StackPaths): ClusterFiles {
@@ -42,12 +56,14 @@ export function clusterFiles(paths: StackPaths): ClusterFiles {
       Person,
       string
     >,
+    controllerManagerKubeconfig: file('controller-manager.kubeconfig'),
   };
 }
 
 const clusterRecord = z.object({
   id: z.string(),
   bearerTokens: z.object({ admin: z.string(), alice: z.string(), bob: z.string() }),
+  controllerManagerTokens: z.object({ own: z.string(), shared: z.string() }),
 });
 export type ClusterRecord = z.infer<typeof clusterRecord>;
 
@@ -75,10 +91,16 @@ export async function createCluster(paths: StackPaths): Promise<ClusterRecord> {
   const record: ClusterRecord = {
     id: randomUUID(),
     bearerTokens: { admin: bearer(), alice: bearer(), bob: bearer() },
+    controllerManagerTokens: { own: bearer(), shared: bearer() },
   };
-  const rows = personNames.map(
-    (name) => `${record.bearerTokens[name]},${name},${name},"${people[name].join(',')}"\n`,
-  );
+  const row = (bearerToken: string, name: string, groups: readonly string[]): string =>
+    `${bearerToken},${name},${name},"${groups.join(',')}"\n`;
+  const rows = [
+    ...personNames.map((name) => row(record.bearerTokens[name], name, people[name])),
+    ...controllerAccounts.map((accounts) =>
+      row(record.controllerManagerTokens[accounts], controllerManager, controllerManagers[accounts]),
+    ),
+  ];
   await writeFileAtomically(files.tokens, rows.join(''));
   // Last: without it the cluster is not whole, and is made anew.
   await writeFileAtomically(files.identity, `${JSON.stringify(record)}\n`);
@@ -91,26 +113,49 @@ export async function writeKubeconfigs(
   cluster: ClusterRecord,
 ): Promise<void> {
   const files = clusterFiles(paths);
-  const authority = await readFile(files.caFile);
+  const ca = await readFile(files.caFile);
   for (const person of personNames) {
-    const name = 'kerbridge-stack';
-    // JSON is YAML, and so is what every client of Kubernetes reads.
-    const config = {
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [
-        {
-          name,
-          cluster: {
-            server: `https://127.0.0.1:${port}`,
-            'certificate-authority-data': authority.toString('base64'),
-          },
-        },
-      ],
-      users: [{ name: person, user: { token: cluster.bearerTokens[person] } }],
-      contexts: [{ name, context: { cluster: name, user: person, namespace: 'default' } }],
-      'current-context': name,
-    };
-    await writeFileAtomically(files.kubeconfig[person], `${JSON.stringify(config, undefined, 2)}\n`);
+    const text = kubeconfig({ port, ca, user: person, bearerToken: cluster.bearerTokens[person] });
+    await writeFileAtomically(files.kubeconfig[person], text);
   }
+}
+
+export async function writeControllerManagerKubeconfig(
+  paths: StackPaths,
+  port: number,
+  bearerToken: string,
+): Promise<void> {
+  const files = clusterFiles(paths);
+  const ca = await readFile(files.caFile);
+  const text = kubeconfig({ port, ca, user: 'controller-manager', bearerToken });
+  await writeFileAtomically(files.controllerManagerKubeconfig, text);
+}
+
+interface KubeconfigOptions {
+  readonly port: number;
+  readonly ca: Buffer;
+  readonly user: string;
+  readonly bearerToken: string;
+}
+
+function kubeconfig({ port, ca, user, bearerToken }: KubeconfigOptions): string {
+  const name = 'kerbridge-stack';
+  // JSON is YAML, and so is what every client of Kubernetes reads.
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [
+      {
+        name,
+        cluster: {
+          server: `https://127.0.0.1:${port}`,
+          'certificate-authority-data': ca.toString('base64'),
+        },
+      },
+    ],
+    users: [{ name: user, user: { token: bearerToken } }],
+    contexts: [{ name, context: { cluster: name, user, namespace: 'default' } }],
+    'current-context': name,
+  };
+  return `${JSON.stringify(config, undefined, 2)}\n`;
 }

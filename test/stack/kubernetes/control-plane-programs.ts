@@ -1,5 +1,5 @@
-import { chmod, copyFile, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, copyFile, mkdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { cached, digestOf } from '../cache.ts';
 import { cacheRoot } from '../paths.ts';
 import { withElapsedTime } from '../progress.ts';
@@ -7,7 +7,6 @@ import type { Progress } from '../progress.ts';
 import { findProgram, inheritedEnvironment, mustRun, requireProgram } from '../run-command.ts';
 
 const here = import.meta.dirname;
-const sources = ['go.mod', 'go.sum', 'main.go'] as const;
 
 /** How to start the programs: a path, and the arguments that come before all others. */
 export interface ControlPlanePrograms {
@@ -30,7 +29,7 @@ export async function controlPlanePrograms(options: ControlPlaneOptions): Promis
       return { etcd: [etcd], kubeApiserver: [kubeApiserver] };
     }
   }
-  const built = await builtControlPlane(options);
+  const built = await builtProgram(controlPlane, options);
   return { etcd: [built, 'etcd'], kubeApiserver: [built, 'kube-apiserver'] };
 }
 
@@ -42,10 +41,46 @@ export async function kubectlProgram(options: ControlPlaneOptions): Promise<read
     const found = findProgram('kubectl', assets) ?? findProgram('kubectl');
     if (found !== undefined) return [found];
   }
-  return [await builtControlPlane(options), 'kubectl'];
+  return [await builtProgram(controlPlane, options), 'kubectl'];
 }
 
-async function builtControlPlane({ progress, marks }: ControlPlaneOptions): Promise<string> {
+/** Where kube-apiserver comes from; in KUBEBUILDER_ASSETS there is none, so it may have to be built all the same. */
+export async function controllerManagerProgram(
+  options: ControlPlaneOptions,
+): Promise<readonly [string, ...string[]]> {
+  const { kubeApiserver } = await controlPlanePrograms(options);
+  if (kubeApiserver.length === 1) {
+    const found = findProgram('kube-controller-manager', dirname(kubeApiserver[0]));
+    if (found !== undefined) return [found];
+  }
+  return [await builtProgram(controllerManager, options)];
+}
+
+/** A program that is built from this folder's module. */
+interface Program {
+  readonly name: string;
+  /** In the cache, with the version. */
+  readonly folder: string;
+  /** Its source below this folder. */
+  readonly main: string;
+  readonly holds: string;
+}
+
+const controlPlane: Program = {
+  name: 'control-plane',
+  folder: 'kubernetes',
+  main: 'main.go',
+  holds: 'etcd and kube-apiserver',
+};
+const controllerManager: Program = {
+  name: 'kube-controller-manager',
+  folder: 'kube-controller-manager',
+  main: 'controller-manager/main.go',
+  holds: 'kube-controller-manager',
+};
+
+async function builtProgram(program: Program, { progress, marks }: ControlPlaneOptions): Promise<string> {
+  const sources = ['go.mod', 'go.sum', program.main];
   const texts = await Promise.all(sources.map((file) => readFile(join(here, file), 'utf8')));
   const version = /^\s*k8s\.io\/kubernetes v([0-9]+\.[0-9]+\.[0-9]+)$/m.exec(texts[0] ?? '')?.[1];
   if (version === undefined) {
@@ -53,22 +88,27 @@ async function builtControlPlane({ progress, marks }: ControlPlaneOptions): Prom
   }
   const folder = await cached({
     root: cacheRoot(),
-    name: `kubernetes-${version}-${digestOf(...texts)}`,
+    name: `${program.folder}-${version}-${digestOf(...texts)}`,
     progress,
     build: (target) =>
-      withElapsedTime(progress, `building etcd and kube-apiserver ${version} with Go (minutes, once)`, () =>
-        build(target, version, marks),
+      withElapsedTime(progress, `building ${program.holds} ${version} with Go (minutes, once)`, () =>
+        build({ target, version, marks, program, sources }),
       ),
   });
-  return join(folder, 'control-plane');
+  return join(folder, program.name);
 }
 
-async function build(
-  target: string,
-  version: string,
-  marks: Readonly<Record<string, string>>,
-): Promise<void> {
+interface BuildOptions {
+  readonly target: string;
+  readonly version: string;
+  readonly marks: Readonly<Record<string, string>>;
+  readonly program: Program;
+  readonly sources: readonly string[];
+}
+
+async function build({ target, version, marks, program, sources }: BuildOptions): Promise<void> {
   for (const file of sources) {
+    await mkdir(dirname(join(target, file)), { recursive: true });
     await copyFile(join(here, file), join(target, file));
   }
   const [major, minor] = version.split('.');
@@ -77,13 +117,14 @@ async function build(
   const stamps = [`gitVersion=v${version}`, `gitMajor=${major}`, `gitMinor=${minor}`];
   const linker = ['-s', '-w', ...stamps.map((stamp) => `-X ${variable}.${stamp}`)].join(' ');
   const go = requireProgram('go', 'Go 1.26 or later (https://go.dev/dl)');
+  const output = join(target, program.name);
   await mustRun(
     go,
-    ['build', '-trimpath', '-mod=readonly', '-ldflags', linker, '-o', join(target, 'control-plane'), '.'],
+    ['build', '-trimpath', '-mod=readonly', '-ldflags', linker, '-o', output, `./${dirname(program.main)}`],
     {
       env: inheritedEnvironment({ ...marks, GOFLAGS: '', GOWORK: 'off' }),
       cwd: target,
     },
   );
-  await chmod(join(target, 'control-plane'), 0o755);
+  await chmod(output, 0o755);
 }

@@ -48,7 +48,9 @@ export function kubernetesControl({ dir }: { readonly dir: string }): Kubernetes
         progress: silent,
         marks: processMarks(paths.dir, 'build-kubernetes'),
       });
-      await ensurePart(apiserverPart(paths, settings.ports, programs, cluster), { paths, progress: silent });
+      const { ports, controllers } = settings;
+      const part = apiserverPart({ paths, ports, programs, cluster, controllers });
+      await ensurePart(part, { paths, progress: silent });
     });
   }
 

@@ -6,6 +6,7 @@ import { ensurePart, PartFailed, stopPart } from '../parts.ts';
 import type { Part, PartContext } from '../parts.ts';
 import type { StackPaths } from '../paths.ts';
 import type { Ports } from '../ports.ts';
+import type { Settings } from '../settings.ts';
 import { plainEnvironment } from '../run-command.ts';
 import { clusterFiles, createCluster, readCluster, writeKubeconfigs } from './cluster-files.ts';
 import type { ClusterRecord } from './cluster-files.ts';
@@ -17,10 +18,10 @@ export const serviceAccountIssuer = 'https://kubernetes.default.svc';
 
 /** Brings up etcd and the API server, and writes the kubeconfigs. Data that etcd can't read is thrown away. */
 export async function ensureKubernetes(
-  ports: Ports,
+  { ports, controllers }: Pick<Settings, 'ports' | 'controllers'>,
   programs: ControlPlanePrograms,
   context: PartContext,
-): Promise<void> {
+): Promise<ClusterRecord> {
   const { paths, progress } = context;
   const fresh = async (): Promise<ClusterRecord> => {
     await stopPart(paths, 'kube-apiserver');
@@ -38,8 +39,9 @@ export async function ensureKubernetes(
     cluster = await fresh();
     await ensurePart(etcdPart(paths, ports, programs, cluster), context);
   }
-  await ensurePart(apiserverPart(paths, ports, programs, cluster), context);
+  await ensurePart(apiserverPart({ paths, ports, programs, cluster, controllers }), context);
   await writeKubeconfigs(paths, ports['kube-apiserver'], cluster);
+  return cluster;
 }
 
 export function etcdPart(
@@ -88,12 +90,15 @@ export async function probeEtcd(ports: Ports): Promise<string | undefined> {
   }
 }
 
-export function apiserverPart(
-  paths: StackPaths,
-  ports: Ports,
-  programs: ControlPlanePrograms,
-  cluster: ClusterRecord,
-): Part {
+export interface ApiserverOptions {
+  readonly paths: StackPaths;
+  readonly ports: Ports;
+  readonly programs: ControlPlanePrograms;
+  readonly cluster: ClusterRecord;
+  readonly controllers: Settings['controllers'];
+}
+
+export function apiserverPart({ paths, ports, programs, cluster, controllers }: ApiserverOptions): Part {
   const files = clusterFiles(paths);
   const port = ports['kube-apiserver'];
   const [command, ...first] = programs.kubeApiserver;
@@ -110,12 +115,13 @@ export function apiserverPart(
     `--service-account-signing-key-file=${files.serviceAccountKey}`,
     `--service-account-issuer=${serviceAccountIssuer}`,
     `--api-audiences=${serviceAccountIssuer}`,
-    '--authorization-mode=RBAC',
+    '--authorization-mode=Node,RBAC',
+    '--enable-admission-plugins=NodeRestriction',
     `--token-auth-file=${files.tokens}`,
     '--service-cluster-ip-range=10.96.0.0/16',
     '--allow-privileged=true',
-    // No controller manager makes the accounts this plugin would wait for.
-    '--disable-admission-plugins=ServiceAccount',
+    // Without a controller manager nobody makes the accounts that this plugin would wait for.
+    ...(controllers === false ? ['--disable-admission-plugins=ServiceAccount'] : []),
   ];
   return {
     name: 'kube-apiserver',
@@ -135,7 +141,7 @@ export async function probeApiserver(paths: StackPaths, ports: Ports): Promise<s
     const ca = await readFile(clusterFiles(paths).caFile, 'utf8');
     const bearerToken = (await readCluster(paths))?.bearerTokens.admin ?? '';
     for (const path of ['/readyz', '/api/v1/namespaces/default']) {
-      const status = await get(port, path, ca, bearerToken);
+      const status = await statusOf({ port, path, ca, bearerToken });
       if (status !== 200) {
         return `${path} answers ${status}`;
       }
@@ -146,9 +152,17 @@ export async function probeApiserver(paths: StackPaths, ports: Ports): Promise<s
   }
 }
 
-function get(port: number, path: string, ca: string, bearerToken: string): Promise<number> {
+export interface StatusQuestion {
+  readonly port: number;
+  readonly path: string;
+  readonly ca: string;
+  readonly bearerToken?: string;
+}
+
+/** The HTTP status of a GET on loopback. */
+export function statusOf({ port, path, ca, bearerToken }: StatusQuestion): Promise<number> {
   return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${bearerToken}` };
+    const headers = bearerToken === undefined ? {} : { authorization: `Bearer ${bearerToken}` };
     const call = request(
       { host: '127.0.0.1', port, path, ca, headers, agent: false, timeout: 10_000 },
       (response) => {
