@@ -24,7 +24,7 @@ export interface Kubectl extends AsyncDisposable {
   must(args: readonly string[], options?: KubectlOptions): Promise<string>;
 }
 
-export async function openKubectl({ dir, kubernetes }: Stack): Promise<Kubectl> {
+export async function openKubectl({ dir, kubernetes }: Pick<Stack, 'dir' | 'kubernetes'>): Promise<Kubectl> {
   const [command, ...first] = await kubectlProgram({ progress: silent, marks: processMarks(dir, 'kubectl') });
   const home = await mkdtemp(join(tmpdir(), 'kerbridge-kubectl-'));
   const settings = ({ kubeconfig = kubernetes.kubeconfig.admin, input = '' }: KubectlOptions) => ({

@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { Agent, request } from 'node:https';
+import type { IncomingMessage } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { z } from 'zod';
+import type { Stack } from '../../stack/stack.ts';
+import { loadConfig } from '../kubernetes-objects.ts';
+
+/** Who a request comes from; the administrator without. */
+export interface Requester {
+  readonly user: string;
+  readonly groups?: readonly string[];
+}
+
+/** What is written, and how: each kind has its own way through the API server. */
+export type Write =
+  | { readonly method: 'POST' | 'PUT'; readonly body: object }
+  | { readonly method: 'PATCH'; readonly kind: PatchKind; readonly body: object }
+  | { readonly method: 'DELETE' | 'GET' };
+export type PatchKind = 'merge' | 'JSON' | 'strategic' | 'apply';
+
+const PATCH_TYPES: Readonly<Record<PatchKind, string>> = {
+  merge: 'application/merge-patch+json',
+  JSON: 'application/json-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  apply: 'application/apply-patch+yaml',
+};
+
+/** Server-side apply with force, under the one name that all of these tests own their fields by. */
+export const FIELD_MANAGER = 'tenant';
+
+const object = z.looseObject({
+  message: z.string().optional(),
+  metadata: z
+    .looseObject({
+      name: z.string().optional(),
+      uid: z.string().optional(),
+      annotations: z.record(z.string(), z.string()).optional(),
+      labels: z.record(z.string(), z.string()).optional(),
+    })
+    .optional(),
+});
+export type ApiObject = z.infer<typeof object>;
+
+export interface Reply {
+  readonly status: number;
+  readonly body: ApiObject;
+}
+
+export interface ApiCaller {
+  call(path: string, write: Write, as?: Requester): Promise<Reply>;
+  /** @throws Error with the API server's message unless it did what was asked. */
+  must(path: string, write: Write, as?: Requester): Promise<ApiObject>;
+  close(): void;
+}
+
+/** Plain requests: no client's idea of how an object is changed is in the way. */
+export async function openApi({ server, caFile, kubeconfig }: Stack['kubernetes']): Promise<ApiCaller> {
+  const bearerToken = loadConfig(kubeconfig.admin).getCurrentUser()?.token;
+  if (bearerToken === undefined) throw new Error('the kubeconfig of the administrator has no token');
+  const agent = new Agent({ keepAlive: true, ca: await readFile(caFile) });
+
+  async function call(path: string, write: Write, as?: Requester): Promise<Reply> {
+    const url = new URL(path, server);
+    const headers: Record<string, string | string[]> = {
+      authorization: `Bearer ${bearerToken}`,
+      accept: 'application/json',
+      'content-type': write.method === 'PATCH' ? PATCH_TYPES[write.kind] : 'application/json',
+    };
+    if (as !== undefined) {
+      headers['impersonate-user'] = as.user;
+      headers['impersonate-group'] = [...(as.groups ?? []), 'system:authenticated'];
+    }
+    if (write.method === 'PATCH' && write.kind === 'apply') {
+      url.searchParams.set('fieldManager', FIELD_MANAGER);
+      url.searchParams.set('force', 'true');
+    }
+    const sent = request(url, { method: write.method, agent, headers, timeout: 20_000 });
+    sent.once('timeout', () => sent.destroy(new Error(`no answer to ${write.method} ${path}`)));
+    sent.end('body' in write ? JSON.stringify(write.body) : undefined);
+    const [reply] = (await once(sent, 'response')) as [IncomingMessage];
+    return { status: reply.statusCode ?? 0, body: object.parse(await json(reply)) };
+  }
+
+  return {
+    call,
+    must: async (path, write, as) => {
+      const { status, body } = await call(path, write, as);
+      if (status >= 300) throw new Error(`${write.method} ${path}: ${status} ${body.message ?? ''}`);
+      return body;
+    },
+    close: () => agent.destroy(),
+  };
+}

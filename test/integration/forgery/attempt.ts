@@ -1,0 +1,20 @@
+import type { Reply } from './api-caller.ts';
+import type { ForgeryWorld } from './forgery-world.ts';
+
+/** Something that a person, a node or a controller tries. Each run makes its own objects. */
+export interface Attempt {
+  readonly title: string;
+  readonly run: (world: ForgeryWorld) => Promise<Reply>;
+}
+
+/** One ValidatingAdmissionPolicy and what it is there for. */
+export interface PolicyTable {
+  /** The name of the policy and of its binding. */
+  readonly policy: string;
+  /** What the refusal has to say, beside the policy's name: what to do instead. */
+  readonly advice: string;
+  /** Refused by this policy alone: without its binding each of them succeeds. */
+  readonly refused: readonly Attempt[];
+  /** What looks alike and has to go on. */
+  readonly allowed: readonly Attempt[];
+}

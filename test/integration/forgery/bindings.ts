@@ -1,0 +1,42 @@
+import type { Reply } from './api-caller.ts';
+import type { Attempt, PolicyTable } from './attempt.ts';
+import { ForgeryWorld, NODE, STAMP, STAMPED, TEMPLATE_STAMP, TENANT, USER } from './forgery-world.ts';
+import type { ForgeryPod } from './forgery-world.ts';
+
+const RESOURCES: Readonly<Record<string, (pod: ForgeryPod) => string>> = {
+  'pods/binding': ({ path }) => `${path}/binding`,
+  bindings: () => `/api/v1/namespaces/${ForgeryWorld.TEAM}/bindings`,
+};
+
+const bind = (title: string, metadata: object): Attempt[] =>
+  Object.entries(RESOURCES).map(([resource, pathOf]) => ({
+    title: `${resource}: ${title}`,
+    run: async (world: ForgeryWorld): Promise<Reply> => {
+      const pod = await world.createPod();
+      const body = {
+        apiVersion: 'v1',
+        kind: 'Binding',
+        metadata: { name: pod.name, ...metadata },
+        target: { apiVersion: 'v1', kind: 'Node', name: NODE },
+      };
+      return await world.api.call(pathOf(pod), { method: 'POST', body }, TENANT);
+    },
+  }));
+
+export const bindings: PolicyTable = {
+  policy: 'kerbridge-binding-without-stamp',
+  advice: 'Take it out of the Binding',
+  refused: [
+    ...bind('another stamp', { annotations: { [STAMP]: 'stamp-of-bob' } }),
+    ...bind('the same stamp', { annotations: { [STAMP]: 'stamp-of-alice' } }),
+    ...bind('an empty stamp', { annotations: { [STAMP]: '' } }),
+    ...bind('another user', { annotations: { [USER]: 'bob' } }),
+    ...bind('a template stamp', { annotations: { [TEMPLATE_STAMP]: 'of-a-template' } }),
+    ...bind('another label', { labels: { [STAMPED]: 'false' } }),
+  ],
+  allowed: [
+    ...bind('nothing else, as the scheduler does it', {}),
+    ...bind('another annotation', { annotations: { 'team.example.com/note': 'x', [STAMPED]: 'x' } }),
+    ...bind('another label', { labels: { app: 'changed' } }),
+  ],
+};
