@@ -1,4 +1,4 @@
-import type { Reply } from './api-caller.ts';
+import type { ApiObject, Reply } from './api-caller.ts';
 import type { ForgeryWorld } from './forgery-world.ts';
 
 /** Something that a person, a node or a controller tries. Each run makes its own objects. */
@@ -15,6 +15,8 @@ export interface PolicyTable {
   readonly advice: string;
   /** Refused by this policy alone: without its binding each of them succeeds. */
   readonly refused: readonly Attempt[];
+  /** Whether the object that came of a refused attempt, where nothing refused it, is what the policy is there against. */
+  readonly forged: (object: ApiObject) => boolean;
   /** What looks alike and has to go on. */
   readonly allowed: readonly Attempt[];
 }

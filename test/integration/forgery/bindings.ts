@@ -1,6 +1,15 @@
 import type { Reply } from './api-caller.ts';
 import type { Attempt, PolicyTable } from './attempt.ts';
-import { ForgeryWorld, NODE, STAMP, STAMPED, TEMPLATE_STAMP, TENANT, USER } from './forgery-world.ts';
+import {
+  differsFromAlices,
+  ForgeryWorld,
+  NODE,
+  STAMP,
+  STAMPED,
+  TEMPLATE_STAMP,
+  TENANT,
+  USER,
+} from './forgery-world.ts';
 import type { ForgeryPod } from './forgery-world.ts';
 
 const RESOURCES: Readonly<Record<string, (pod: ForgeryPod) => string>> = {
@@ -19,7 +28,8 @@ const bind = (title: string, metadata: object): Attempt[] =>
         metadata: { name: pod.name, ...metadata },
         target: { apiVersion: 'v1', kind: 'Node', name: NODE },
       };
-      return await world.api.call(pathOf(pod), { method: 'POST', body }, TENANT);
+      const reply = await world.api.call(pathOf(pod), { method: 'POST', body }, TENANT);
+      return reply.status < 300 ? await world.api.call(pod.path, { method: 'GET' }) : reply;
     },
   }));
 
@@ -28,12 +38,12 @@ export const bindings: PolicyTable = {
   advice: 'Take it out of the Binding',
   refused: [
     ...bind('another stamp', { annotations: { [STAMP]: 'stamp-of-bob' } }),
-    ...bind('the same stamp', { annotations: { [STAMP]: 'stamp-of-alice' } }),
     ...bind('an empty stamp', { annotations: { [STAMP]: '' } }),
     ...bind('another user', { annotations: { [USER]: 'bob' } }),
     ...bind('a template stamp', { annotations: { [TEMPLATE_STAMP]: 'of-a-template' } }),
     ...bind('another label', { labels: { [STAMPED]: 'false' } }),
   ],
+  forged: differsFromAlices,
   allowed: [
     ...bind('nothing else, as the scheduler does it', {}),
     ...bind('another annotation', { annotations: { 'team.example.com/note': 'x', [STAMPED]: 'x' } }),

@@ -24,6 +24,16 @@ export const ALICES = {
   labels: { [STAMPED]: 'true', app: 'train' },
 } as const;
 
+/** Whether a pod that was made with {@link ALICES} says anything else about who it speaks for. */
+export function differsFromAlices({ metadata }: ApiObject): boolean {
+  const { annotations, labels }: { annotations: Record<string, string>; labels: Record<string, string> } =
+    ALICES;
+  return (
+    [STAMP, USER, TEMPLATE_STAMP].some((key) => metadata?.annotations?.[key] !== annotations[key]) ||
+    metadata?.labels?.[STAMPED] !== labels[STAMPED]
+  );
+}
+
 /** Who may do everything that RBAC can allow: what stops them is something else. */
 export const TENANT: Requester = { user: 'mallory', groups: ['tenants'] };
 export const NODE = 'worker-1';

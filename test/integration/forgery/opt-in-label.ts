@@ -89,6 +89,7 @@ export const optInLabel: PolicyTable = {
       as: { user: 'system:serviceaccount:team:trainer', groups: ['tenants', 'system:serviceaccounts'] },
     }),
   ],
+  forged: ({ metadata }) => metadata?.labels?.[OPT_IN] !== 'enabled',
   allowed: [
     edit({ title: 'removed by a named administrator', write: without, as: NAMED_ADMIN }),
     edit({ title: 'added', labels: {}, write: merge({ [OPT_IN]: 'enabled' }) }),

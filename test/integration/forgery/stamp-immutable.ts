@@ -2,6 +2,7 @@ import type { ApiObject, PatchKind, Reply, Requester, Write } from './api-caller
 import type { Attempt, PolicyTable } from './attempt.ts';
 import {
   ALICES,
+  differsFromAlices,
   KUBELET,
   NODE,
   podSpec,
@@ -121,6 +122,7 @@ export const stampImmutable: PolicyTable = {
   policy: 'kerbridge-stamp-immutable',
   advice: 'create a new pod as that person',
   refused: attempts([PODS, STATUS, OWN_STATUS], FORGERIES),
+  forged: differsFromAlices,
   allowed: [
     ...attempts([PODS, STATUS, OWN_STATUS], HARMLESS),
     {

@@ -61,6 +61,8 @@ export const stampOrigin: PolicyTable = {
       spec: { nodeName: NODE, serviceAccountName: undefined },
     }),
   ],
+  forged: ({ metadata }) =>
+    metadata?.annotations?.[STAMP] !== undefined || metadata?.labels?.[STAMPED] !== undefined,
   allowed: [
     create({ title: 'in an opted-in namespace', namespace: ForgeryWorld.TEAM, metadata: ALICES }),
     create({ title: 'no annotation', metadata: {} }),

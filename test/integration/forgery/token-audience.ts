@@ -67,6 +67,7 @@ export const tokenAudience: PolicyTable = {
       audiences: [OURS],
     }),
   ],
+  forged: ({ status }) => typeof (status as { token?: unknown }).token === 'string',
   allowed: [
     request({ title: 'the node, for a pod on it', as: KUBELET, audiences: [OURS] }),
     request({ title: 'bob, for another audience', as: BOB, audiences: ['other', `${OURS}2`] }),
