@@ -54,18 +54,24 @@ export async function copyDeploy(stack: Stack): Promise<DeployCopy> {
   await edit(join(overlay, 'kustomization.yaml'), (text) =>
     text.replace('newName: kerbridge', `newName: ${IMAGE_NAME}`),
   );
-  const withPrometheus = join(root, 'overlays/with-prometheus');
-  await mkdir(withPrometheus);
-  await writeFile(
-    join(withPrometheus, 'kustomization.yaml'),
-    JSON.stringify({
+  const overlays: Readonly<Record<string, object>> = {
+    'with-prometheus': { components: ['../../components/prometheus'] },
+    'with-decorate': {
+      components: ['../../components/decorate'],
+      secretGenerator: [{ name: 'kerbridge-stamp-keys', literals: ['keys.json={"keys":[]}'] }],
+    },
+  };
+  for (const [name, more] of Object.entries(overlays)) {
+    await mkdir(join(root, 'overlays', name));
+    const kustomization = {
       apiVersion: 'kustomize.config.k8s.io/v1beta1',
       kind: 'Kustomization',
       namespace: 'kerbridge',
       resources: ['../quick-start'],
-      components: ['../../components/prometheus'],
-    }),
-  );
+      ...more,
+    };
+    await writeFile(join(root, 'overlays', name, 'kustomization.yaml'), JSON.stringify(kustomization));
+  }
   return {
     path: (...names) => join(root, ...names),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { readStack } from '../../stack/stack.ts';
 import type { Stack } from '../../stack/stack.ts';
-import { BROUGHT, copyDeploy, DEPLOY, deployFiles, oneOf, parseManifests } from './deploy-copy.ts';
+import { BROUGHT, copyDeploy, DEPLOY, deployFiles, edit, oneOf, parseManifests } from './deploy-copy.ts';
 import type { DeployCopy, Manifest } from './deploy-copy.ts';
 import { openKubectl, removeNamespace } from './kubectl.ts';
 import type { Kubectl } from './kubectl.ts';
@@ -16,8 +16,14 @@ const KUSTOMIZATIONS = [
   'overlays/quick-start',
   'overlays/quick-start-check',
   'overlays/with-prometheus',
+  'overlays/with-decorate',
 ];
-const COMPONENTS = ['components/check', 'components/prometheus'];
+const COMPONENTS = [
+  'components/admission-policies',
+  'components/check',
+  'components/decorate',
+  'components/prometheus',
+];
 const EXAMPLES = [
   'examples/namespace.yaml',
   'examples/operators.yaml',
@@ -111,9 +117,6 @@ describe('deploy/ on the real API server', () => {
   });
 
   describe('Pod Security restricted, enforced', () => {
-    const template = (manifest: Manifest): object =>
-      (manifest['spec'] as { template: { metadata: object; spec: object } }).template;
-
     async function pods(): Promise<Record<string, Manifest>> {
       const overlay = parseManifests(
         await kubectl.must(['kustomize', copy.path('overlays/quick-start-check')]),
@@ -134,26 +137,127 @@ describe('deploy/ on the real API server', () => {
           return [name, pod] as const;
         }),
       );
+      const decorate = parseManifests(await kubectl.must(['kustomize', copy.path('overlays/with-decorate')]));
       return {
         Deployment: ofTemplate(oneOf(overlay, 'Deployment')),
+        'Deployment of decorate': ofTemplate(oneOf(decorate, 'Deployment', 'kerbridge-decorate')),
         Job: ofTemplate(oneOf(overlay, 'Job', 'kerbridge-check')),
         ...Object.fromEntries(examples),
       };
     }
 
-    it.each(['Deployment', 'Job', ...EXAMPLES.filter((name) => name.includes('/pod-'))])(
-      'the pod of %s is admitted, and without its securityContext it is not',
-      async (name) => {
-        const pod = (await pods())[name];
-        if (pod === undefined) throw new Error(`no pod ${name}`);
-        const admitted = await kubectl.run(DRY_RUN, { input: JSON.stringify(pod) });
-        expect(admitted).toMatchObject({ exitCode: 0, stderr: '' });
+    it.each([
+      'Deployment',
+      'Deployment of decorate',
+      'Job',
+      ...EXAMPLES.filter((name) => name.includes('/pod-')),
+    ])('the pod of %s is admitted, and without its securityContext it is not', async (name) => {
+      const pod = (await pods())[name];
+      if (pod === undefined) throw new Error(`no pod ${name}`);
+      const admitted = await kubectl.run(DRY_RUN, { input: JSON.stringify(pod) });
+      expect(admitted).toMatchObject({ exitCode: 0, stderr: '' });
 
-        const { securityContext: _, ...spec } = pod['spec'] as Record<string, unknown>;
-        const bare = await kubectl.run(DRY_RUN, { input: JSON.stringify({ ...pod, spec }) });
-        expect(bare.stderr).toContain('violates PodSecurity "restricted:latest"');
-      },
-    );
+      const { securityContext: _, ...spec } = pod['spec'] as Record<string, unknown>;
+      const bare = await kubectl.run(DRY_RUN, { input: JSON.stringify({ ...pod, spec }) });
+      expect(bare.stderr).toContain('violates PodSecurity "restricted:latest"');
+    });
+  });
+
+  describe('decorate', () => {
+    let rendered: Manifest[];
+    let webhooks: readonly Webhook[];
+    beforeAll(async () => {
+      rendered = parseManifests(await kubectl.must(['kustomize', copy.path('overlays/with-decorate')]));
+      webhooks = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'].flatMap(
+        (kind) => oneOf(rendered, kind, 'kerbridge-decorate')['webhooks'] as Webhook[],
+      );
+    });
+
+    it('every webhook fails closed, soon, in opted-in namespaces only, and never in its own', () => {
+      expect(webhooks).toHaveLength(7);
+      for (const webhook of webhooks) {
+        expect(webhook).toMatchObject({
+          failurePolicy: 'Fail',
+          timeoutSeconds: 5,
+          sideEffects: 'None',
+          matchPolicy: 'Equivalent',
+          namespaceSelector: {
+            matchLabels: { iddecorator: 'enabled' },
+            matchExpressions: [
+              {
+                key: 'kubernetes.io/metadata.name',
+                operator: 'NotIn',
+                values: [
+                  'kube-system',
+                  oneOf(rendered, 'Deployment', 'kerbridge-decorate').metadata.namespace,
+                ],
+              },
+            ],
+          },
+        });
+        // A label that tenants write would let them out.
+        expect(webhook).not.toHaveProperty('objectSelector');
+      }
+    });
+
+    it('every webhook finds the Service, and the Service the pods', () => {
+      const service = oneOf(rendered, 'Service', 'kerbridge-decorate');
+      const { selector, ports } = service['spec'] as {
+        selector: object;
+        ports: [{ port: number; targetPort: string }];
+      };
+      for (const { clientConfig } of webhooks) {
+        const { name, namespace } = service.metadata;
+        expect(clientConfig.service).toMatchObject({ name, namespace, port: ports[0].port });
+      }
+      const { metadata, spec } = template(oneOf(rendered, 'Deployment', 'kerbridge-decorate')) as {
+        metadata: { labels: object };
+        spec: { containers: [{ ports: object[] }] };
+      };
+      expect(metadata.labels).toMatchObject(selector);
+      expect(spec.containers[0].ports).toContainEqual(expect.objectContaining({ name: ports[0].targetPort }));
+      // Not the Service of serve.
+      expect(metadata.labels).not.toMatchObject(
+        (oneOf(rendered, 'Service')['spec'] as { selector: object }).selector,
+      );
+    });
+
+    it('follows to another namespace, its webhooks and rights with it', async () => {
+      await using moved = await copyDeploy(stack);
+      await edit(moved.path('overlays/with-decorate/kustomization.yaml'), (text) =>
+        text.replace('"namespace":"kerbridge"', '"namespace":"hadoop"'),
+      );
+      const text = await kubectl.must(['kustomize', moved.path('overlays/with-decorate')]);
+      const objects = parseManifests(text).filter(({ metadata }) => metadata.name.includes('decorate'));
+      expect(JSON.stringify(objects)).not.toContain('"namespace":"kerbridge"');
+      expect(JSON.stringify(objects).match(/"namespace":"hadoop","path"/g)).toHaveLength(7);
+    });
+
+    it('may read no Secret but its own', () => {
+      const { rules } = oneOf(rendered, 'Role', 'kerbridge-decorate') as unknown as { rules: Rule[] };
+      const reads = rules.filter(({ verbs }) => verbs.some((verb) => verb !== 'create'));
+      expect(reads).toEqual([expect.objectContaining({ resourceNames: ['kerbridge-decorate-ca'] })]);
+      const cluster = (oneOf(rendered, 'ClusterRole', 'kerbridge-decorate') as unknown as { rules: Rule[] })
+        .rules;
+      expect(cluster.flatMap(({ resources }) => resources)).not.toContain('secrets');
+    });
+
+    it('may read the owners that its webhooks are asked about', () => {
+      const { rules } = oneOf(rendered, 'ClusterRole', 'kerbridge-decorate') as unknown as { rules: Rule[] };
+      const readable = rules.flatMap(({ apiGroups, resources, verbs }) =>
+        verbs.includes('get')
+          ? apiGroups.flatMap((group) => resources.map((name) => `${name}.${group}`))
+          : [],
+      );
+      const asked = webhooks
+        .flatMap((webhook) => webhook.rules)
+        .flatMap(({ apiGroups, resources }) =>
+          apiGroups.flatMap((group) => resources.map((name) => `${name}.${group}`)),
+        )
+        // No controller makes pods of a PodTemplate.
+        .filter((name) => !name.includes('/') && !['bindings.', 'podtemplates.'].includes(name));
+      expect(asked.filter((name) => !readable.includes(name))).toEqual([]);
+    });
   });
 
   describe('the quick start', () => {
@@ -197,6 +301,20 @@ describe('deploy/ on the real API server', () => {
     });
   });
 });
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+interface Webhook {
+  readonly clientConfig: { readonly service: object };
+  readonly rules: readonly Omit<Rule, 'verbs'>[];
+}
+
+const template = (manifest: Manifest): object =>
+  (manifest['spec'] as { template: { metadata: object; spec: object } }).template;
 
 function asList(items: readonly object[]): string {
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
