@@ -1,4 +1,4 @@
-import type { ApiObject, Reply } from './api-caller.ts';
+import type { ApiObject, Reply } from '../api-caller.ts';
 import type { ForgeryWorld } from './forgery-world.ts';
 
 /** Something that a person, a node or a controller tries. Each run makes its own objects. */

@@ -1,4 +1,4 @@
-import type { Reply } from './api-caller.ts';
+import type { Reply } from '../api-caller.ts';
 import type { Attempt, PolicyTable } from './attempt.ts';
 import {
   differsFromAlices,

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../../../src/time/clock.ts';
 import { silent } from '../../stack/progress.ts';
 import { down, upKubernetes } from '../../stack/stack.ts';
 import { DEPLOY } from '../deploy/deploy-copy.ts';
 import { openKubectl } from '../deploy/kubectl.ts';
 import type { Kubectl } from '../deploy/kubectl.ts';
 import { temporaryFolder } from '../hadoop/hdfs-token-service.ts';
-import { openApi } from './api-caller.ts';
-import type { ApiCaller, ApiObject, Requester } from './api-caller.ts';
+import { createReadyNode } from '../ready-node.ts';
+import { openApi } from '../api-caller.ts';
+import type { ApiCaller, ApiObject, Requester } from '../api-caller.ts';
 
 export const STAMP = 'kerbridge.dev/stamp';
 export const TEMPLATE_STAMP = 'kerbridge.dev/template-stamp';
@@ -105,7 +105,7 @@ export class ForgeryWorld implements AsyncDisposable {
         subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'analysts' }],
       },
     });
-    await this.api.must('/api/v1/nodes', { method: 'POST', body: { metadata: { name: NODE } } });
+    await createReadyNode(this.api, NODE);
     await this.kubectl.must(['apply', '--server-side', '--filename=-'], {
       input: await this.renderedPolicies(),
     });
@@ -176,13 +176,4 @@ export function podSpec(change: object = {}): object {
 
 export function unique(): string {
   return randomBytes(5).toString('hex');
-}
-
-/** Waits for what the API server takes up by watching: policies, and their end. */
-export async function until(what: string, reached: () => Promise<boolean>): Promise<void> {
-  const deadline = systemClock.now() + 20_000;
-  while (!(await reached())) {
-    if (systemClock.now() > deadline) throw new Error(`in vain: ${what}`);
-    await systemClock.sleep(50);
-  }
 }

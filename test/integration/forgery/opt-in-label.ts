@@ -1,6 +1,7 @@
-import type { Reply, Requester, Write } from './api-caller.ts';
+import type { Reply, Requester, Write } from '../api-caller.ts';
 import type { Attempt, PolicyTable } from './attempt.ts';
-import { OPT_IN, TENANT, unique, until } from './forgery-world.ts';
+import { OPT_IN, TENANT, unique } from './forgery-world.ts';
+import { until } from '../until.ts';
 import type { ForgeryWorld } from './forgery-world.ts';
 
 interface Edit {

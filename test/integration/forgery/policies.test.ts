@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Reply } from './api-caller.ts';
+import type { Reply } from '../api-caller.ts';
 import type { PolicyTable } from './attempt.ts';
 import { bindings } from './bindings.ts';
 import {
@@ -12,8 +12,8 @@ import {
   STAMP,
   TENANT,
   unique,
-  until,
 } from './forgery-world.ts';
+import { until } from '../until.ts';
 import { optInLabel } from './opt-in-label.ts';
 import { NO_METADATA, stampImmutable } from './stamp-immutable.ts';
 import { stampOrigin } from './stamp-origin.ts';

@@ -1,4 +1,4 @@
-import type { ApiObject, PatchKind, Reply, Requester, Write } from './api-caller.ts';
+import type { ApiObject, PatchKind, Reply, Requester, Write } from '../api-caller.ts';
 import type { Attempt, PolicyTable } from './attempt.ts';
 import {
   ALICES,

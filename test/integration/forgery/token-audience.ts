@@ -1,4 +1,4 @@
-import type { Reply, Requester } from './api-caller.ts';
+import type { Reply, Requester } from '../api-caller.ts';
 import type { Attempt, PolicyTable } from './attempt.ts';
 import { ForgeryWorld, KUBELET, NODE, TENANT } from './forgery-world.ts';
 

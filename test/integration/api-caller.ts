@@ -4,8 +4,8 @@ import { Agent, request } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { z } from 'zod';
-import type { Stack } from '../../stack/stack.ts';
-import { loadConfig } from '../kubernetes-objects.ts';
+import type { Stack } from '../stack/stack.ts';
+import { loadConfig } from './kubernetes-objects.ts';
 
 /** Who a request comes from; the administrator without. */
 export interface Requester {
