@@ -107,14 +107,14 @@ export class ForgeryWorld implements AsyncDisposable {
     });
     await createReadyNode(this.api, NODE);
     await this.kubectl.must(['apply', '--server-side', '--filename=-'], {
-      input: await this.renderedPolicies(),
+      input: await this.render('admission-policies'),
     });
   }
 
-  /** The component, as an overlay with these patches would have it. */
-  async renderedPolicies(patches: readonly object[] = []): Promise<string> {
+  /** A component of deploy/, as an overlay with these patches would have it. */
+  async render(component: string, patches: readonly object[] = []): Promise<string> {
     const copy = join(this.folder, `deploy-${unique()}`);
-    const overlay = join(copy, 'overlays/policies');
+    const overlay = join(copy, 'overlays/of-a-test');
     await cp(DEPLOY, copy, { recursive: true });
     await mkdir(overlay);
     await writeFile(
@@ -122,7 +122,7 @@ export class ForgeryWorld implements AsyncDisposable {
       JSON.stringify({
         apiVersion: 'kustomize.config.k8s.io/v1beta1',
         kind: 'Kustomization',
-        components: ['../../components/admission-policies'],
+        components: [`../../components/${component}`],
         patches,
       }),
     );

@@ -17,7 +17,7 @@ import { until } from '../until.ts';
 import { optInLabel } from './opt-in-label.ts';
 import { NO_METADATA, stampImmutable } from './stamp-immutable.ts';
 import { stampOrigin } from './stamp-origin.ts';
-import { OTHER_NODE, tokenAudience } from './token-audience.ts';
+import { OTHER_AUDIENCE, OTHER_NODE, tokenAudience } from './token-audience.ts';
 
 const TABLES: readonly PolicyTable[] = [stampImmutable, stampOrigin, bindings, tokenAudience, optInLabel];
 const POLICIES = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
@@ -69,6 +69,23 @@ describe('the admission policies, with no webhook there', () => {
     it.each(allowed)('lets pass: $title', async ({ run }) => {
       expect(refusalOf(await run(world))).toBeUndefined();
     });
+  });
+
+  // What the comment in the component's kustomization says.
+  it('the audience is another when an overlay says so', async () => {
+    const target = { kind: 'ValidatingAdmissionPolicy', name: tokenAudience.policy };
+    const patch = `[{"op":"replace","path":"/spec/variables/0/expression","value":"'our-hadoop'"}]`;
+    const apply = async (patches: readonly object[]): Promise<void> => {
+      const input = await world.render('admission-policies', patches);
+      await world.kubectl.must(['apply', '--server-side', '--filename=-'], { input });
+    };
+    await apply([{ target, patch }]);
+    await until('ours is that of nobody', () => succeeds(tokenAudience));
+    const { status, body } = await OTHER_AUDIENCE.run(world);
+    expect(status).toBe(403);
+    expect(body.message).toContain('audience "our-hadoop"');
+    await apply([]);
+    await until('ours is ours again', async () => !(await succeeds(tokenAudience)));
   });
 
   describe('beside them, the API server itself', () => {

@@ -87,3 +87,6 @@ export const OTHER_NODE = request({
   as: { user: 'system:node:worker-2', groups: ['system:nodes'] },
   audiences: [OURS],
 });
+
+/** Where that is the one of `serve`. */
+export const OTHER_AUDIENCE = request({ title: 'bob', as: BOB, audiences: ['our-hadoop'] });
