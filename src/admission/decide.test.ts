@@ -205,6 +205,42 @@ describe('a workload', () => {
     expect(stampOf(world, made)).toMatchObject({ user: 'alice' });
   });
 
+  describe('that an operator makes without saying that its owner manages it', () => {
+    const loose = (made: JsonObject): JsonObject => {
+      const { ownerReferences } = made['metadata'] as { ownerReferences: readonly JsonObject[] };
+      return withMetadata({
+        ownerReferences: ownerReferences.map(({ controller: _, ...reference }) => reference),
+      })(made);
+    };
+
+    it('keeps the stamp of its owner if it is the same, and so do its pods', async () => {
+      const world = new DecoratorWorld();
+      const { stored: owner } = await world.create(workload('StatefulSet', 'plan'), { by: 'alice' });
+      const { stored } = await world.create(loose(madeBy(owner ?? {}, { kind: 'Job', name: 'run' })), {
+        by: CONTROLLER,
+      });
+      expect(templateAnnotations(stored)).toEqual(templateAnnotations(owner));
+      const { stored: made } = await world.create(madeBy(stored ?? {}, { kind: 'Pod', name: 'p' }), {
+        by: CONTROLLER,
+      });
+      expect(stampOf(world, made)).toMatchObject({ user: 'alice' });
+    });
+
+    it('is nobody’s if it is not: the reference may be a tenant’s', async () => {
+      const world = new DecoratorWorld();
+      const { stored: owner } = await world.create(workload('StatefulSet', 'plan'), { by: 'alice' });
+      const forged = withImage('evil:1')(loose(madeBy(owner ?? {}, { kind: 'Job', name: 'run' })));
+      const { stored } = await world.create(forged, { by: CONTROLLER });
+      expect(templateAnnotations(stored)).toEqual({});
+    });
+  });
+
+  it('of somebody with a name longer than a stamp can hold is refused', async () => {
+    expect(reasonOf(await new DecoratorWorld().create(pod('p'), { by: 'x'.repeat(513) }))).toBe(
+      'requester-too-long',
+    );
+  });
+
   it('that nobody stamped makes pods that speak for nobody, whatever they say', async () => {
     const world = new DecoratorWorld();
     const { stored: owner } = await world.create(workload('Deployment', 'old'), {

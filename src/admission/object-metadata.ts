@@ -36,13 +36,25 @@ export function textIn(texts: Readonly<Record<string, string>> | undefined, key:
 
 /** The owner that manages the object: the API server lets in one with `controller: true` at most. */
 export function controllerOf(object: unknown): OwnerReference | undefined {
+  return onlyReference(
+    ownerReferencesOf(object).filter((reference) => childOf(reference, 'controller') === true),
+  );
+}
+
+/** The only owner there is, where none says that it manages the object: some operators leave that out. */
+export function soleOwnerOf(object: unknown): OwnerReference | undefined {
+  return onlyReference(ownerReferencesOf(object));
+}
+
+function ownerReferencesOf(object: unknown): readonly unknown[] {
   const references = childOf(childOf(object, 'metadata'), 'ownerReferences');
-  if (!isList(references)) return undefined;
-  const controllers = references.filter((reference) => childOf(reference, 'controller') === true);
-  const [controller] = controllers;
-  if (controller === undefined || controllers.length > 1) return undefined;
+  return isList(references) ? references : [];
+}
+
+function onlyReference(references: readonly unknown[]): OwnerReference | undefined {
+  if (references.length !== 1) return undefined;
   const [apiVersion, kind, name, uid] = ['apiVersion', 'kind', 'name', 'uid'].map((member) =>
-    childOf(controller, member),
+    childOf(references[0], member),
   );
   const isWhole =
     typeof apiVersion === 'string' &&

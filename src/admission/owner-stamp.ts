@@ -5,7 +5,13 @@ import type { StampPublicKeys } from '../identity/stamps/stamp-keys.ts';
 import type { DecoratorParts, DigestedTemplate } from './decorator-parts.ts';
 import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
 import type { FoundObject, JsonObject } from './look-ups.ts';
-import { controllerOf, groupKind, metadataText, type OwnerReference } from './object-metadata.ts';
+import {
+  controllerOf,
+  soleOwnerOf,
+  groupKind,
+  metadataText,
+  type OwnerReference,
+} from './object-metadata.ts';
 import { quote } from './requester/quote.ts';
 
 /** What a controller has made, and what it was made from by its own word. */
@@ -96,7 +102,7 @@ async function checkNamed(
   signal: AbortSignal,
 ): Promise<Stopped | undefined> {
   if (names(stamp, owner)) return undefined;
-  const above = controllerOf(object);
+  const above = controllerOf(object) ?? soleOwnerOf(object);
   // check: template-stamp-names-owner
   if (above === undefined || !names(stamp, above))
     return refuse(

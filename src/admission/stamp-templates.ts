@@ -9,7 +9,7 @@ import {
 } from './decorator-parts.ts';
 import { refuse, type Stopped } from './decisions.ts';
 import { nameOf } from './generated-name.ts';
-import { controllerOf } from './object-metadata.ts';
+import { controllerOf, soleOwnerOf } from './object-metadata.ts';
 import { ownStampOf, stampKindOf } from './own-stamp.ts';
 import { namedUserOf } from './named-user.ts';
 import { findOwnerStamp } from './owner-stamp.ts';
@@ -82,7 +82,8 @@ async function ofController(
   { parts, keys }: Context,
   signal: AbortSignal,
 ): Promise<readonly TemplateStamping[] | Stopped> {
-  const owner = controllerOf(review.object);
+  const controller = controllerOf(review.object);
+  const owner = controller ?? soleOwnerOf(review.object);
   const stampings: TemplateStamping[] = [];
   for (const place of places) {
     const templateStamp = place.annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
@@ -95,6 +96,11 @@ async function ofController(
       const { stamp, text } = result;
       const { user, requester } = stamp;
       const isSame = stamp.digest === place.digest && text === templateStamp;
+      // Who copies the references of a tenant says nothing by them: then the content alone counts.
+      if (controller === undefined && !isSame) {
+        stampings.push({ outcome: 'nobody' });
+        continue;
+      }
       stampings.push(isSame ? { outcome: 'as-before', user, text } : { outcome: 'stamped', user, requester });
     }
   }

@@ -2,7 +2,7 @@ import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.
 import { readTemplateStamp } from '../identity/stamps/template-stamp.ts';
 import type { DecoratorParts, StampKeysNow, DigestedTemplate } from './decorator-parts.ts';
 import { refuse, type Stopped } from './decisions.ts';
-import { controllerOf, groupKind, metadataText } from './object-metadata.ts';
+import { controllerOf, soleOwnerOf, groupKind, metadataText } from './object-metadata.ts';
 import { findOwnerStamp } from './owner-stamp.ts';
 import { quote } from './requester/quote.ts';
 import type { AdmissionDecision } from './review/admission-decision.ts';
@@ -117,7 +117,7 @@ function isOfController(
   review: TemplateReview,
   stamp: { readonly namespace: string; readonly kind: string; readonly name: string },
 ): boolean {
-  const owner = controllerOf(review.object);
+  const owner = controllerOf(review.object) ?? soleOwnerOf(review.object);
   return (
     owner !== undefined &&
     stamp.namespace === review.namespace &&

@@ -1,4 +1,5 @@
 import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.ts';
+import { MAX_LENGTH } from '../identity/stamps/stamp-members.ts';
 import type { DecoratorParts, StampKeysNow } from './decorator-parts.ts';
 import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
 import { annotationsOf, controllerOf, textIn } from './object-metadata.ts';
@@ -43,6 +44,12 @@ export async function askRequester(
   namedUser: string | undefined,
   { mapRequester }: Pick<DecoratorParts, 'mapRequester'>,
 ): Promise<RequesterUser> {
+  // check: requester-fits-stamp
+  if (userInfo.username.length > MAX_LENGTH.requester)
+    return refuse(
+      'requester-too-long',
+      `your user name is longer than ${MAX_LENGTH.requester} characters: log in as somebody else`,
+    );
   const result = await mapRequester({ requester: userInfo, namespace, namedUser });
   switch (result.outcome) {
     case 'user':
