@@ -20,6 +20,7 @@ import {
 import { CLAIM_ANNOTATION } from './decorator-parts.ts';
 import type { JsonObject } from './look-ups.ts';
 import { annotationsOf, labelsOf, metadataText } from './object-metadata.ts';
+import { childOf } from './patch/json-value.ts';
 import type { Outcome } from '../../test/fakes/decorator-world.ts';
 
 function stampOf(world: DecoratorWorld, object: JsonObject | undefined) {
@@ -209,7 +210,7 @@ describe('a workload', () => {
     const loose = (made: JsonObject): JsonObject => {
       const { ownerReferences } = made['metadata'] as { ownerReferences: readonly JsonObject[] };
       return withMetadata({
-        ownerReferences: ownerReferences.map(({ controller: _, ...reference }) => reference),
+        ownerReferences: ownerReferences.map((reference) => ({ ...reference, controller: false })),
       })(made);
     };
 
@@ -617,7 +618,7 @@ describe('a workload with several templates', () => {
     },
   });
   const memberOf = (object: JsonObject | undefined, member: string): Readonly<Record<string, string>> =>
-    annotationsOf(((object?.['spec'] as JsonObject)['members'] as JsonObject)[member]);
+    annotationsOf(childOf(childOf(childOf(object, 'spec'), 'members'), member));
 
   it('has a stamp for each', async () => {
     const { stored } = await new DecoratorWorld().create(gang({ 'a/b': 'x', 'c~d': 'y' }), { by: 'alice' });

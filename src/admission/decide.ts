@@ -14,14 +14,10 @@ const ALLOWED: AdmissionDecision = { outcome: 'allowed' };
 export function createMutation(parts: DecoratorParts): Decide {
   return async (review, signal) => {
     if (!hasNamespace(review)) return ALLOWED;
-    switch (kindOfWork(review)) {
-      case 'pod':
-        return review.operation === 'CREATE' ? await stampPod(review, parts, signal) : ALLOWED;
-      case 'workload':
-        return isWrite(review) ? await stampTemplates(review, parts, signal) : ALLOWED;
-      default:
-        return ALLOWED;
-    }
+    const work = kindOfWork(review);
+    if (work === 'pod' && review.operation === 'CREATE') return await stampPod(review, parts, signal);
+    if (work === 'workload' && isWrite(review)) return await stampTemplates(review, parts, signal);
+    return ALLOWED;
   };
 }
 

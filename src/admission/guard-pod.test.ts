@@ -18,7 +18,7 @@ async function setUp() {
     const userInfo = { username: by, uid: undefined, groups: [], extra: {} };
     const review = world.review({
       operation: 'UPDATE',
-      oldObject: stored as never,
+      oldObject: stored,
       resource: PODS,
       name: 'train',
       userInfo,
@@ -34,10 +34,14 @@ function reasonOf(decision: AdmissionDecision): string {
   return decision.outcome === 'refused' ? decision.reason : decision.dependency;
 }
 
-const withMetadata = (object: JsonObject, change: Record<string, unknown>): never =>
-  ({ ...object, metadata: { ...(object['metadata'] as JsonObject), ...change } }) as never;
-const withSpec = (object: JsonObject, change: Record<string, unknown>): never =>
-  ({ ...object, spec: { ...(object['spec'] as JsonObject), ...change } }) as never;
+const withMetadata = (object: JsonObject, change: Record<string, unknown>): JsonObject => ({
+  ...object,
+  metadata: { ...(object['metadata'] as JsonObject), ...change },
+});
+const withSpec = (object: JsonObject, change: Record<string, unknown>): JsonObject => ({
+  ...object,
+  spec: { ...(object['spec'] as JsonObject), ...change },
+});
 
 const SUBRESOURCES = [undefined, 'status', 'ephemeralcontainers', 'resize'];
 
@@ -132,7 +136,7 @@ describe('an update of a stamped pod', () => {
       const guard = { connect: true, images: true, ephemeralContainers: true, [off]: false };
       const review = world.review({
         operation: 'UPDATE',
-        oldObject: stored as never,
+        oldObject: stored,
         object,
         resource: PODS,
         userInfo: { username: 'carol', uid: undefined, groups: [], extra: {} },
@@ -153,7 +157,7 @@ describe('an update of a stamped pod', () => {
     const world = new DecoratorWorld({
       mapRequester: () => Promise.resolve({ outcome: 'could-not-check', dependency: 'kubernetes-api' }),
     });
-    const old = { ...pod('p'), metadata: { name: 'p', annotations: { [ANNOTATION]: 'alice' } } } as never;
+    const old = { ...pod('p'), metadata: { name: 'p', annotations: { [ANNOTATION]: 'alice' } } };
     const object = withSpec(old, { containers: [{ name: 'main', image: 'evil' }] });
     const review = world.review({ operation: 'UPDATE', oldObject: old, object, resource: PODS });
     expect(reasonOf(await createValidation(world.parts)(review, signal))).toBe('kubernetes-api');
@@ -205,7 +209,7 @@ describe('other writes', () => {
       resource: { ...PODS, resource },
       subResource,
       oldObject: undefined,
-      object: { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'train', ...metadata } } as never,
+      object: { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'train', ...metadata } },
     });
     expect(await ask('scheduler', binding({ annotations: { other: 'x' } }))).toBe('allowed');
     for (const key of [ANNOTATION, POD_STAMP_ANNOTATION]) {
@@ -220,14 +224,14 @@ describe('other writes', () => {
       await ask('alice', {
         operation: 'CREATE',
         subResource: 'new',
-        object: stored as never,
+        object: stored,
         oldObject: undefined,
       }),
     ).toBe('subresource-unknown');
     expect(await ask('bob', { subResource: 'new', object: withMetadata(stored, { annotations: {} }) })).toBe(
       'stamp-immutable',
     );
-    expect(await ask('bob', { subResource: 'new', object: stored as never })).toBe('allowed');
+    expect(await ask('bob', { subResource: 'new', object: stored })).toBe('allowed');
   });
 
   it.each([
@@ -246,7 +250,7 @@ describe('other writes', () => {
       await ask('bob', { namespace: undefined, object: withMetadata(stored, { annotations: {} }) }),
     ).toBe('allowed');
     expect(await ask('bob', { operation: 'DELETE', object: undefined })).toBe('allowed');
-    const review = world.review({ operation: 'UPDATE', object: stored as never, resource: PODS });
+    const review = world.review({ operation: 'UPDATE', object: stored, resource: PODS });
     expect(await createMutation(world.parts)(review, signal)).toEqual({ outcome: 'allowed' });
   });
 });

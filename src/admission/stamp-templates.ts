@@ -29,6 +29,10 @@ export type TemplateStamping =
   | { readonly outcome: 'stamped'; readonly user: string; readonly requester: string }
   | { readonly outcome: 'nobody' };
 
+/** One for each template of the object, in their order. */
+export type TemplateStampings =
+  { readonly outcome: 'decided'; readonly stampings: readonly TemplateStamping[] } | Stopped;
+
 /** CREATE and UPDATE of a workload: each of its templates gets the stamp of who wrote it. */
 export async function stampTemplates(
   review: TemplateReview,
@@ -47,9 +51,9 @@ export async function stampTemplates(
   if (name === undefined)
     return refuse('no-name', 'the object has neither name nor generateName: give it one of them');
 
-  const stampings = await decide(review, found.places, { parts, keys }, signal);
-  if (!Array.isArray(stampings)) return stampings as Stopped;
-  return write(review, name, found.places, stampings as readonly TemplateStamping[], { parts, keys });
+  const decided = await decide(review, found.places, { parts, keys }, signal);
+  if (decided.outcome !== 'decided') return decided;
+  return write(review, name, found.places, decided.stampings, { parts, keys });
 }
 
 interface Context {
@@ -62,14 +66,15 @@ async function decide(
   places: readonly DigestedTemplate[],
   context: Context,
   signal: AbortSignal,
-): Promise<readonly TemplateStamping[] | Stopped> {
+): Promise<TemplateStampings> {
   const { parts } = context;
   if (review.operation === 'UPDATE') return await judgeChange(review, places, context, signal);
   const requester = await askRequester(review, namedUserOf(review, places, parts.annotation), parts);
   if (requester.outcome === 'trusted-controller') return await ofController(review, places, context, signal);
   if (requester.outcome !== 'user') return requester;
   const { user } = requester;
-  return places.map(() => ({ outcome: 'stamped', user, requester: review.userInfo.username }));
+  const stamping: TemplateStamping = { outcome: 'stamped', user, requester: review.userInfo.username };
+  return { outcome: 'decided', stampings: places.map(() => stamping) };
 }
 
 /**
@@ -81,7 +86,7 @@ async function ofController(
   places: readonly DigestedTemplate[],
   { parts, keys }: Context,
   signal: AbortSignal,
-): Promise<readonly TemplateStamping[] | Stopped> {
+): Promise<TemplateStampings> {
   const controller = controllerOf(review.object);
   const owner = controller ?? soleOwnerOf(review.object);
   const stampings: TemplateStamping[] = [];
@@ -104,7 +109,7 @@ async function ofController(
       stampings.push(isSame ? { outcome: 'as-before', user, text } : { outcome: 'stamped', user, requester });
     }
   }
-  return stampings;
+  return { outcome: 'decided', stampings };
 }
 
 function write(

@@ -11,7 +11,7 @@ import {
 import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
 import { annotationsOf, metadataText, textIn } from './object-metadata.ts';
 import { quote } from './requester/quote.ts';
-import type { TemplateReview, TemplateStamping } from './stamp-templates.ts';
+import type { TemplateReview, TemplateStamping, TemplateStampings } from './stamp-templates.ts';
 import { namedUserOf } from './named-user.ts';
 import { ownStampOf } from './own-stamp.ts';
 import { askRequester, type RequesterUser } from './whose-pod.ts';
@@ -33,7 +33,7 @@ export async function judgeChange(
   places: readonly DigestedTemplate[],
   { parts, keys }: { readonly parts: DecoratorParts; readonly keys: StampKeysNow },
   signal: AbortSignal,
-): Promise<readonly TemplateStamping[] | Stopped> {
+): Promise<TemplateStampings> {
   const found = parts.findTemplates(review.resource, review.oldObject);
   // What it was is what the API server has stored: if it isn't readable, nothing is known of it.
   const before = new Map(found.ok ? found.places.map((place) => [place.pointer, place]) : []);
@@ -61,7 +61,7 @@ export async function judgeChange(
     if (stamping.outcome === 'refused' || stamping.outcome === 'could-not-check') return stamping;
     stampings.push(stamping);
   }
-  return stampings;
+  return { outcome: 'decided', stampings };
 }
 
 function readBefore(

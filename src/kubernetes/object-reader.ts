@@ -89,8 +89,12 @@ function pathOf(apiVersion: string): string | undefined {
 function readJson(reply: Reply, what: CallDescription): JsonObject {
   if (reply.status !== 200) throw errorOfStatus(what, reply.status, reply.retryAfter);
   const value = parseJson(reply.bytes);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw noAnswer(what);
-  return value as JsonObject;
+  if (!isObject(value)) throw noAnswer(what);
+  return value;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** An APIResourceList. Subresources have a slash in their name. */

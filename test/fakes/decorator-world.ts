@@ -90,7 +90,7 @@ export class DecoratorWorld {
   ): Promise<Outcome> {
     const old = this.objects.get(`${kind} ${NAMESPACE}/${name}`);
     if (old === undefined) throw new Error(`there is no ${kind} ${name}`);
-    return await this.#write('UPDATE', edit(structuredClone(old) as JsonObject), old, change);
+    return await this.#write('UPDATE', edit(structuredClone(old)), old, change);
   }
 
   review(overrides: Partial<AdmissionRequest>): AdmissionRequest {
@@ -125,7 +125,7 @@ export class DecoratorWorld {
     const signal = new AbortController().signal;
     const userInfo = { username: by, uid: undefined, groups: [], extra: {} };
     const reviewOf = (object: JsonObject): AdmissionRequest =>
-      this.review({ operation, object: object as never, oldObject: oldObject as never, userInfo });
+      this.review({ operation, object: object, oldObject: oldObject, userInfo });
     let object = sent;
     let decision: AdmissionDecision = { outcome: 'allowed' };
     if (!bypass) {
@@ -168,18 +168,18 @@ const byName: MapRequester = ({ requester: { username }, namedUser }) => {
 const templateOfSpec: FindTemplates = ({ group, resource }, object) => {
   const spec = childOf(object, 'spec');
   const placeAt = (path: readonly string[]) => {
-    const template = path.reduce(childOf, object as unknown);
+    const template = path.reduce<unknown>(childOf, object);
     return {
       pointer: `/${path.join('/')}`,
       annotations: [...path, 'metadata', 'annotations'],
       annotationsNow: new Map(Object.entries(textsOf(childOf(childOf(template, 'metadata'), 'annotations')))),
       digest: createHash('sha256')
-        .update(JSON.stringify(childOf(template, 'spec')) ?? '')
+        .update(JSON.stringify([childOf(template, 'spec')]))
         .digest('base64url'),
     };
   };
   if (resource === 'gangs') {
-    const members = Object.keys((childOf(spec, 'members') ?? {}) as object);
+    const members = Object.keys(childOf(spec, 'members') ?? {});
     return { ok: true, places: members.map((member) => placeAt(['spec', 'members', member])) };
   }
   if (group !== 'apps' && group !== 'batch') return { ok: true, places: [] };
@@ -196,9 +196,9 @@ function kindOf(object: unknown): {
   readonly version: string;
   readonly kind: string;
 } {
-  const apiVersion = String(childOf(object, 'apiVersion') ?? 'v1');
+  const apiVersion = textOr(childOf(object, 'apiVersion'), 'v1');
   const [group = '', version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
-  return { group, version: version ?? 'v1', kind: String(childOf(object, 'kind') ?? 'Pod') };
+  return { group, version: version ?? 'v1', kind: textOr(childOf(object, 'kind'), 'Pod') };
 }
 
 export function pod(name: string, changes: Record<string, unknown> = {}): JsonObject {
@@ -258,4 +258,8 @@ export function madeBy(
 
 export function templateAnnotations(object: JsonObject | undefined): Readonly<Record<string, string>> {
   return annotationsOf(childOf(childOf(object, 'spec'), 'template'));
+}
+
+function textOr(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
 }

@@ -49,11 +49,20 @@ describe('a pod', () => {
     expect(pod.metadata?.annotations ?? {}).not.toHaveProperty([ANNOTATION]);
   });
 
-  it('of an account that is nobody is refused, with what to do', async () => {
-    const { status, body } = await world.api.call(podsPath(), { method: 'POST', body: podBody('of-nobody') });
+  it.each([
+    ['system:nobody-in-particular', /"system:nobody-in-particular" .* create the object as a user/],
+    ['system:serviceaccount:team:default', /did not show a token of its own/],
+    ['Alice@EXAMPLE.COM', /it is not known which Hadoop user/],
+  ])('of %s, who is nobody, is refused with what to do', async (user, text) => {
+    const requester = { user, groups: ['system:masters'] };
+    const { status, body } = await world.api.call(
+      podsPath(),
+      { method: 'POST', body: podBody('of-nobody') },
+      requester,
+    );
     expect({ status, message: body.message }).toMatchObject({
       status: 403,
-      message: expect.stringMatching(/system|account|user/),
+      message: expect.stringMatching(text),
     });
   });
 });
