@@ -8,6 +8,7 @@ import { FakeClock, settle } from '../../../test/fakes/fake-clock.ts';
 import { FakeSecretRecords, lostReply } from '../../../test/fakes/fake-secret-records.ts';
 import { observedRefusals } from '../../../test/fakes/observed-refusals.ts';
 import { send } from '../../../test/fakes/webhook-client.ts';
+import { systemClock } from '../../time/clock.ts';
 import { HttpServer } from '../serve/http-server.ts';
 import { issuer } from './issue-certificate.ts';
 import { LOOK_INTERVAL_MS, OwnCa, type OwnCaEvent, type OwnCaOptions } from './own-ca.ts';
@@ -278,7 +279,7 @@ describe('OwnCa', () => {
 
 describe('a certificate of our own authority', () => {
   /** Clients look at the real time. */
-  const now = () => Date.now();
+  const { now } = systemClock;
   const bashOf = promisify(execFile);
 
   it('is taken by TLS clients across a rotation, of old and new bundle', async () => {
