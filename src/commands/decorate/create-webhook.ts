@@ -114,8 +114,9 @@ class WebhookCall {
     }
     const { quota } = this.#options;
     const bytes = length ?? 0;
+    const hasRoom = quota.take(bytes);
     // check: review-quota
-    if (!quota.take(bytes)) {
+    if (!hasRoom) {
       this.#refuse({
         status: 503,
         text: 'Kerbridge checks as many requests as it can: try again',
