@@ -295,6 +295,7 @@ describe('createPodAuthenticator', () => {
         namespace: 'team-a',
         name: 'job-1',
         uid: pod.uid,
+        createdAt: Date.parse('2026-01-01T00:00:00Z'),
         serviceAccount: 'trainer',
         annotations: { 'iddecorator.username': 'alice' },
       },

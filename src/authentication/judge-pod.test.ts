@@ -86,6 +86,7 @@ describe('judgePod', () => {
         namespace: 'team-a',
         name: 'job-1',
         uid: 'pod-1',
+        createdAt: NOW,
         serviceAccount: 'trainer',
         annotations: { 'iddecorator.username': 'alice' },
       },
