@@ -119,12 +119,14 @@ async function checkOwn(
   if (parts.isExempt(review.userInfo, what, review.namespace)) return undefined;
   const asked = await askRequester(review, user, parts);
   if (asked.outcome === 'could-not-check') return asked;
-  if (asked.outcome === 'user' && asked.user === user) return undefined;
+  const isOwn = asked.outcome === 'user' && asked.user === user;
   const pod = quote(review.name ?? metadataText(review.object, 'name') ?? '');
   // check: pod-of-another
-  return refuse(
-    'pod-of-another',
-    `this ${DOING[what]} pod ${pod}, which speaks for ${quote(user)}: ask them to do it, or an administrator for an exemption from "${what}"`,
-    user,
-  );
+  if (!isOwn)
+    return refuse(
+      'pod-of-another',
+      `this ${DOING[what]} pod ${pod}, which speaks for ${quote(user)}: ask them to do it, or an administrator for an exemption from "${what}"`,
+      user,
+    );
+  return undefined;
 }

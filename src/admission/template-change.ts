@@ -118,13 +118,14 @@ async function judgeContent(
 
   const kept = await mayKeep(review, parts, signal);
   if (typeof kept !== 'boolean') return kept;
-  if (kept) return { outcome: 'stamped', user: owner, requester };
   // check: template-of-another
-  return refuse(
-    'template-of-another',
-    `${place.pointer} of ${quote(metadataText(review.object, 'name') ?? '')} speaks for ${quote(owner)}: ask them to make the change; or set the annotation ${CLAIM_ANNOTATION} to your own user, and its pods speak for you; or ask an administrator for the verb keep-identity on it`,
-    owner,
-  );
+  if (!kept)
+    return refuse(
+      'template-of-another',
+      `${place.pointer} of ${quote(metadataText(review.object, 'name') ?? '')} speaks for ${quote(owner)}: ask them to make the change; or set the annotation ${CLAIM_ANNOTATION} to your own user, and its pods speak for you; or ask an administrator for the verb keep-identity on it`,
+      owner,
+    );
+  return { outcome: 'stamped', user: owner, requester };
 }
 
 async function mayKeep(
