@@ -102,6 +102,42 @@ describe('LogOutput to a pipe', () => {
     expect(clock.sleeping).toBe(0);
   });
 
+  it('writes soon what may wait, together with what comes until then', async () => {
+    const { writer, read } = pipe();
+    const { output } = setUp(writer);
+    output.writeSoon('a\n');
+    output.writeSoon('b\n');
+    expect(read()).toBe('');
+    await Promise.resolve();
+    expect(read()).toBe('a\nb\n');
+    output.writeSoon('c\n');
+    await Promise.resolve();
+    expect(read()).toBe('c\n');
+  });
+
+  it.each([
+    ['a line that is written at once', (output: LogOutput) => output.write('at once\n'), 'at once\n'],
+    ['the end of the process', (output: LogOutput) => output.flush(), ''],
+    ['more than a pipe takes whole', (output: LogOutput) => output.writeSoon(LINE), ''],
+  ])('writes what may wait before %s', (_, end, after) => {
+    const { writer, read } = pipe();
+    const { output } = setUp(writer);
+    output.writeSoon('a\n');
+    output.writeSoon('b\n');
+    end(output);
+    expect(read()).toBe(`a\nb\n${after}`);
+  });
+
+  it('counts each line that is dropped of those that were written together', async () => {
+    const { writer } = pipe();
+    const { output, counted } = setUp(writer);
+    writeMany(output);
+    const dropped = counted();
+    for (let line = 0; line < 7; line += 1) output.writeSoon('z\n');
+    await Promise.resolve();
+    expect(counted()).toBe(dropped + 7);
+  });
+
   it('writes the rest of a line of which the pipe has taken a part', async () => {
     const { writer, read } = pipe();
     const { output, clock } = setUp(writer, { maxBufferedBytes: 10_000_000 });

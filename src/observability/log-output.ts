@@ -9,6 +9,9 @@ export const ROOM_CHECK_MS = 20;
 /** Tries of a flush that find no room, each followed by a pause: a second in all. */
 export const FLUSH_TRIES = 100;
 const FLUSH_PAUSE_MS = 10;
+/** Lines that wait for each other make no longer a text than a pipe takes whole (Linux: PIPE_BUF). */
+const TOGETHER_BYTES = 4_096;
+const END_OF_LINE = 0x0a;
 
 export interface LogOutputOptions {
   /** Open for writing, such as 1. */
@@ -23,16 +26,20 @@ export interface LogOutputOptions {
 type TellDropped = (lines: number) => void;
 
 /**
- * Where log lines go. They are written before `write` returns as long as there is room. What finds none, in a pipe or a
- * socket that nobody reads, is kept up to a limit; what is beyond that is dropped and counted. Nothing but `flush` ever
- * waits for a reader: the service must not stop because its log is not read.
+ * Where log lines go. They are written before `write` returns as long as there is room; those of `writeSoon` together, when
+ * what runs now has run. What finds no room, in a pipe or a socket that nobody reads, is kept up to a limit; what is beyond
+ * that is dropped and counted. Nothing but `flush` ever waits for a reader: the service must not stop because its log is
+ * not read.
  */
 export class LogOutput {
   readonly #descriptor: number;
   readonly #clock: Clock;
   readonly #maxBufferedBytes: number;
   readonly #pause: (ms: number) => void;
-  #lines: Buffer[] = [];
+  /** Lines that are to be written soon. */
+  #together = '';
+  /** One line each, or several. */
+  #chunks: Buffer[] = [];
   #bufferedBytes = 0;
   #isWaiting = false;
   #dropped = 0;
@@ -59,25 +66,48 @@ export class LogOutput {
   }
 
   write(line: string): void {
-    const bytes = Buffer.from(line);
+    this.#writeTogether();
+    this.#write(line);
+  }
+
+  /**
+   * For the many lines of every day: after the microtasks that are queued now, with what comes until then, or before any
+   * line that is written at once. A process that is killed in between loses them.
+   */
+  writeSoon(line: string): void {
+    if (this.#together.length + line.length > TOGETHER_BYTES) this.#writeTogether();
+    if (this.#together === '') queueMicrotask(this.#writeTogether);
+    this.#together += line;
+  }
+
+  readonly #writeTogether = (): void => {
+    if (this.#together === '') return;
+    const lines = this.#together;
+    this.#together = '';
+    this.#write(lines);
+  };
+
+  #write(lines: string): void {
+    const bytes = Buffer.from(lines);
     // Room may have come since the last try.
     if (!this.#holds(bytes)) this.#drain();
     if (!this.#holds(bytes)) {
-      this.#drop(1);
+      this.#drop(linesIn(bytes));
       return;
     }
-    this.#lines.push(bytes);
+    this.#chunks.push(bytes);
     this.#bufferedBytes += bytes.length;
-    if (this.#lines.length > 1) return;
+    if (this.#chunks.length > 1) return;
     this.#drain();
-    if (this.#lines.length > 0 && !this.#isWaiting) void this.#drainLater();
+    if (this.#chunks.length > 0 && !this.#isWaiting) void this.#drainLater();
   }
 
   /** For the end of the process: writes what waits, and blocks for a second at most while there is no room. */
   flush(): void {
+    this.#writeTogether();
     for (let tries = 0; tries < FLUSH_TRIES; tries += 1) {
       this.#drain();
-      if (this.#lines.length === 0) return;
+      if (this.#chunks.length === 0) return;
       this.#pause(FLUSH_PAUSE_MS);
     }
   }
@@ -88,7 +118,7 @@ export class LogOutput {
 
   async #drainLater(): Promise<void> {
     this.#isWaiting = true;
-    while (this.#lines.length > 0) {
+    while (this.#chunks.length > 0) {
       await this.#clock.sleep(ROOM_CHECK_MS);
       this.#drain();
     }
@@ -97,27 +127,27 @@ export class LogOutput {
 
   /** Writes until there is no room. */
   #drain(): void {
-    const lines = this.#lines;
+    const chunks = this.#chunks;
     let done = 0;
     try {
-      for (let line = lines[0]; line !== undefined; line = lines[done]) {
-        const written = writeSync(this.#descriptor, line);
+      for (let chunk = chunks[0]; chunk !== undefined; chunk = chunks[done]) {
+        const written = writeSync(this.#descriptor, chunk);
         this.#bufferedBytes -= written;
-        if (written < line.length) lines[done] = line.subarray(written);
+        if (written < chunk.length) chunks[done] = chunk.subarray(written);
         else done += 1;
       }
     } catch (error) {
       if (errorCode(error) === 'EAGAIN') {
-        lines.splice(0, done);
+        chunks.splice(0, done);
         return;
       }
       // The reader is gone, or the disk is full. What comes later is tried again.
-      this.#lines = [];
+      this.#chunks = [];
       this.#bufferedBytes = 0;
-      this.#drop(lines.length - done);
+      this.#drop(chunks.slice(done).reduce((sum, chunk) => sum + linesIn(chunk), 0));
       return;
     }
-    this.#lines = [];
+    this.#chunks = [];
     const untold = this.#droppedUntold;
     this.#droppedUntold = 0;
     if (untold > 0) this.#onFlowing(untold);
@@ -128,6 +158,12 @@ export class LogOutput {
     this.#droppedUntold += lines;
     this.#onDropped(lines);
   }
+}
+
+function linesIn(bytes: Buffer): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(END_OF_LINE); at !== -1; at = bytes.indexOf(END_OF_LINE, at + 1)) lines += 1;
+  return lines;
 }
 
 /** They would close their descriptors if they were forgotten. */

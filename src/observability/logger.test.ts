@@ -219,3 +219,16 @@ describe('the logger', () => {
     expect(lines[1]?.length).toBeLessThan(20_000);
   });
 });
+
+it.each(LOG_LEVELS)('lets a line of %s wait only if it is none of trouble', (level) => {
+  const written: string[] = [];
+  const logger = createLogger({
+    level: 'debug',
+    clock: new FakeClock(),
+    destination: { write: () => written.push('at once'), writeSoon: () => written.push('soon') },
+  });
+  logger[level]('Something');
+  logger[level]('Something', { error: new Error('x') });
+  const isTrouble = level === 'warn' || level === 'error';
+  expect(written).toEqual([isTrouble ? 'at once' : 'soon', 'at once']);
+});

@@ -22,8 +22,8 @@ export interface Logger {
 export interface LoggerOptions {
   readonly level: LogLevel;
   readonly clock: Clock;
-  /** Where the lines go: `LogOutput` in the service. */
-  readonly destination: { write(line: string): void };
+  /** Where the lines go: `LogOutput` in the service. Most of those below `warn` may be written a moment later. */
+  readonly destination: { write(line: string): void; writeSoon?(line: string): void };
 }
 
 /** One JSON object a line: `level`, `time` (RFC 3339), `message` and the fields. */
@@ -40,6 +40,10 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     options.destination,
   );
+  const writeSoon = (line: string): void => {
+    if (options.destination.writeSoon === undefined) options.destination.write(line);
+    else options.destination.writeSoon(line);
+  };
   const write: WriteLine = (level, message, fields) => {
     if (!lines.isLevelEnabled(level)) return;
     // As pino writes it, and for the usual line a tenth of the work.
@@ -47,7 +51,9 @@ export function createLogger(options: LoggerOptions): Logger {
     if (plain === undefined) lines[level](redactFields(fields), redactText(message));
     else {
       const members = plain.length > 2 ? `,${plain.slice(1, -1)}` : '';
-      options.destination.write(`{"level":"${level}"${timeOf()}${members},"message":${jsonOf(message)}}\n`);
+      const line = `{"level":"${level}"${timeOf()}${members},"message":${jsonOf(message)}}\n`;
+      if (level === 'info' || level === 'debug') writeSoon(line);
+      else options.destination.write(line);
     }
   };
   return wrap(write, {});
