@@ -16,13 +16,22 @@ export async function auditDecision(
   // One of many that are turned away unread, which have a line together.
   if (record.refusedBy !== undefined) return undefined;
   try {
-    await writeAudit(entryOf(record, status, code));
+    const { common } = record;
+    await (common === undefined
+      ? writeAudit(entryOf(record, status, code))
+      : writeAudit(briefEntryOf(record, status, code), common));
     return undefined;
   } catch (error) {
     record.outcome = 'audit-unavailable';
     record.error ??= error;
     return auditUnavailableProblem(random);
   }
+}
+
+/** Without what is common to the lines of the same pod, and what there is only of failures. */
+function briefEntryOf(record: RequestRecord, status: number, code: string): AuditEntry {
+  const { requestId, route, method, reason, detail, dependency } = record;
+  return { decision: decisionOf(status), requestId, route, method, status, code, reason, detail, dependency };
 }
 
 function entryOf(record: RequestRecord, status: number, code: string): AuditEntry {

@@ -114,6 +114,8 @@ describe('a decision that cannot be recorded', () => {
   });
 });
 
+const withRequester = (requester: string | undefined) => (requester === undefined ? {} : { requester });
+
 describe('the audit line', () => {
   it.each<[string, Partial<ApiOptions>]>([
     ['credentials', {}],
@@ -172,6 +174,54 @@ describe('the audit line', () => {
     });
     await get(api).expect(200);
     expect(audit).toMatchObject([{ decision: 'allowed', user: 'alice', requester }]);
+  });
+
+  it('says of each request what is its own, as the log does, though the pod is the same', async () => {
+    const addresses = ['10.1.2.3', '10.1.2.3', '10.1.2.4', '10.1.2.4', '10.1.2.3'];
+    const users = ['alice', 'alice', 'alice', 'bob', 'alice'];
+    const numbers = [-7, -7, -7, -7, 8];
+    const requesters = ['hub', undefined, 'hub', 'hub', 'spawner'];
+    let asked = -1;
+    const { api, audit, log } = startApi({
+      sourceAddressOf: () => {
+        asked += 1;
+        return addresses[asked];
+      },
+      identifyUser: () => ({
+        outcome: 'identified',
+        stampedUser: 'alice',
+        user: users[asked] ?? '',
+        ...withRequester(requesters[asked]),
+      }),
+      getCredentials: () => ({
+        ...issued,
+        tokens: issued.tokens.map((held) => ({
+          ...held,
+          token: { ...held.token, sequenceNumber: numbers[asked] ?? 0 },
+        })),
+      }),
+    });
+    while (audit.length < addresses.length) await get(api).expect(200);
+    const said = (lines: readonly object[]) =>
+      lines.map((line) => {
+        const {
+          pod: ofPod,
+          sourceAddress,
+          user,
+          requester,
+          sequenceNumbers,
+        } = line as (typeof audit)[number];
+        return { ofPod, sourceAddress, user, requester, sequenceNumbers };
+      });
+    expect(said(audit)).toEqual(
+      addresses.map((sourceAddress, at) => ({
+        ofPod: PROVEN,
+        sourceAddress,
+        user: users[at],
+        sequenceNumbers: [numbers[at]],
+      })),
+    );
+    expect(said(log())).toEqual(said(audit));
   });
 
   it('of a 304 says allowed too', async () => {

@@ -6,7 +6,6 @@ import type {
 import type { CredentialsResult, GetCredentials } from '../delegation-tokens/credentials.ts';
 import type { IdentifyUser, IdentityResult } from '../identity/identity-result.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { rememberJson } from '../observability/plain-json.ts';
 import type { IssuedCredentials } from './credentials-document.ts';
 import { failureFields } from './failure-fields.ts';
 import {
@@ -23,7 +22,7 @@ import {
 } from './outcome-to-status.ts';
 import type { PreparedCredentials, PreparedResult } from './prepared-credentials.ts';
 import type { Problem } from './problem.ts';
-import type { RecordedPod, RequestRecord } from './request-record.ts';
+import type { LastLine, RequestRecord } from './request-record.ts';
 
 /** What each step of `GET /v1/credentials` asks. */
 export interface StepOptions {
@@ -100,21 +99,22 @@ export function noteAuthentication(
       return refuse(record, 'limited', result.limit, limitedProblem(random));
     case 'authenticated': {
       authenticated.inc(outcome);
-      record.pod = recordedPodOf(result.pod);
+      record.last = lastLineOf(result.pod);
+      record.pod = record.last.pod;
       return { ok: true, value: result.pod };
     }
   }
 }
 
-const recordedPods = new WeakMap<AuthenticatedPod, RecordedPod>();
+const lastLines = new WeakMap<AuthenticatedPod, LastLine>();
 
 /** The same object for the same pod. */
-function recordedPodOf(pod: AuthenticatedPod): RecordedPod {
-  const known = recordedPods.get(pod);
+function lastLineOf(pod: AuthenticatedPod): LastLine {
+  const known = lastLines.get(pod);
   if (known !== undefined) return known;
   const { namespace, name, uid, serviceAccount } = pod;
-  const made = rememberJson({ namespace, name, uid, serviceAccount });
-  recordedPods.set(pod, made);
+  const made = { pod: { namespace, name, uid, serviceAccount }, common: undefined };
+  lastLines.set(pod, made);
   return made;
 }
 

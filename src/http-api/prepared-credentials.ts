@@ -1,5 +1,4 @@
 import { createHmac } from 'node:crypto';
-import { rememberJson } from '../observability/plain-json.ts';
 import { createCredentialsDocument, type IssuedCredentials, LATEST_MS } from './credentials-document.ts';
 import type { CredentialsFormat } from './credentials-query.ts';
 
@@ -63,8 +62,8 @@ export class PreparedResult {
   constructor(issued: IssuedCredentials, options: PreparationOptions) {
     const { tokens } = issued;
     const maxDates = tokens.map(({ token }) => token.maxDate).filter((maxDate) => maxDate <= LATEST_MS);
-    this.kinds = rememberJson([...new Set(tokens.map(({ source }) => source.kind))]);
-    this.sequenceNumbers = rememberJson(tokens.map(({ token }) => token.sequenceNumber));
+    this.kinds = [...new Set(tokens.map(({ source }) => source.kind))];
+    this.sequenceNumbers = tokens.map(({ token }) => token.sequenceNumber);
     this.sequenceNumberList = [...new Set(this.sequenceNumbers)].join(',');
     this.firstMaxDate = maxDates.length === 0 ? undefined : Math.min(...maxDates.map(Number));
     this.#issued = issued;

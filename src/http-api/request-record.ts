@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AuditCommon } from '../observability/audit-record.ts';
 import type { LogFields, Logger } from '../observability/logger.ts';
+import { CommonFields } from '../observability/plain-json.ts';
 import { Secret } from '../observability/secret.ts';
 import type { Clock } from '../time/clock.ts';
 import { type Problem, sendProblem } from './problem.ts';
@@ -29,6 +31,8 @@ export class RequestRecord {
   /** IP address of the caller. */
   sourceAddress: string | undefined = undefined;
   pod: RecordedPod | undefined = undefined;
+  /** What the last line about that pod had in common with this one, most likely. */
+  last: LastLine | undefined = undefined;
   /** Who asked what only operators may. */
   operator: string | undefined = undefined;
   user: string | undefined = undefined;
@@ -93,11 +97,68 @@ export class RequestRecord {
       refusals.note(refusedBy);
       return;
     }
+    const common = status === 200 || status === 304 ? this.common : undefined;
+    if (common !== undefined) {
+      logger.info('Request handled', this.#briefFields(status, durationMs), common);
+      return;
+    }
     const fields = this.#fields(status, durationMs);
     if (status === 500) logger.error('Request failed', fields);
     else if (this.error !== undefined || status === 502 || status === 503) {
       logger.warn('Request could not be answered', fields);
     } else logger.info('Request handled', fields);
+  }
+
+  /**
+   * Whom the request is about and what was handed out, as audit and log both have it: the same object as long as it is
+   * the same as with the last request of that pod. Undefined: say all of it in the line itself.
+   */
+  get common(): AuditCommon | undefined {
+    const { last, failure, sourceAddress, pod, user, requester, doAs, cluster, kinds, sequenceNumbers } =
+      this;
+    if (last === undefined || failure !== undefined) return undefined;
+    const before = last.common?.fields;
+    if (
+      before === undefined ||
+      before.pod !== pod ||
+      before.user !== user ||
+      before.requester !== requester ||
+      before.doAs !== doAs ||
+      before.sourceAddress !== sourceAddress ||
+      before.cluster !== cluster ||
+      before.kinds !== kinds ||
+      before.sequenceNumbers !== sequenceNumbers
+    ) {
+      last.common = new CommonFields({
+        sourceAddress,
+        pod,
+        user,
+        requester,
+        doAs,
+        cluster,
+        kinds,
+        sequenceNumbers,
+      });
+    }
+    return last.common;
+  }
+
+  /** With {@link common}, all there is to say of an answer that was given. */
+  #briefFields(status: number | 'aborted', durationMs: number): LogFields {
+    const { requestId, method, route, outcome, reason, detail, dependency, missing, error } = this;
+    return {
+      status,
+      durationMs,
+      requestId,
+      method,
+      route,
+      outcome,
+      reason,
+      detail,
+      dependency,
+      missing,
+      error,
+    };
   }
 
   #fields(status: number | 'aborted', durationMs: number): LogFields {
@@ -132,6 +193,12 @@ export interface RecordedPod {
   readonly name: string;
   readonly uid: string;
   readonly serviceAccount: string;
+}
+
+/** Kept with the pod. */
+export interface LastLine {
+  readonly pod: RecordedPod;
+  common: AuditCommon | undefined;
 }
 
 export interface RecordOptions {

@@ -1,6 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
-import { AUDIT_FIELDS, type AuditRecord, formatAuditLine, MAX_LINE_BYTES } from './audit-record.ts';
+import {
+  AUDIT_FIELDS,
+  type AuditRecord,
+  formatAuditEntry,
+  formatAuditLine,
+  MAX_LINE_BYTES,
+} from './audit-record.ts';
+import { CommonFields } from './plain-json.ts';
 
 const page = async () => readFile(new URL('../../docs/audit.md', import.meta.url), 'utf8');
 
@@ -131,5 +138,29 @@ describe('an audit line', () => {
     expect(line).toMatch(/^[\x20-\x7e]+\n$/);
     expect(line.length).toBeLessThanOrEqual(MAX_LINE_BYTES);
     expect(Object.keys(JSON.parse(line) as object)).toEqual(Object.keys(AUDIT_FIELDS));
+  });
+});
+
+describe('an audit line of fields that are common to many', () => {
+  const { audit: _audit, time, replica, ...entry } = record;
+  const { exception: _none, endpoint: _nowhere, requests: _one, operator: _nobody, ...allowed } = entry;
+
+  it.each<[string, Partial<AuditRecord>]>([
+    ['as they are', {}],
+    ['that look like a secret', { user: 'eyJabcde.x', doAs: JWT, kinds: [JWT] }],
+    [
+      'that are too long',
+      { doAs: 'd'.repeat(5_000), kinds: Array.from({ length: 40 }, () => 'k'.repeat(200)) },
+    ],
+    ['that are not known', { user: undefined, doAs: undefined, cluster: undefined }],
+  ])('is the same as with all fields in the entry: %s', (_name, change) => {
+    const { sourceAddress, pod, user, doAs, cluster, kinds, sequenceNumbers, ...own } = {
+      ...allowed,
+      ...change,
+    };
+    const common = new CommonFields({ sourceAddress, pod, user, doAs, cluster, kinds, sequenceNumbers });
+    expect(formatAuditEntry(own, time, replica, common)).toBe(
+      formatAuditLine({ ...allowed, ...change, audit: 1, time, replica }),
+    );
   });
 });

@@ -1,4 +1,4 @@
-import { memberStart, toPlainJson } from './plain-json.ts';
+import { type CommonFields, toPlainJson } from './plain-json.ts';
 import { redactFields } from './redact.ts';
 
 /** What was decided about a request: one JSON line each. `docs/audit.md` says the same for who reads them. */
@@ -57,6 +57,14 @@ export type AuditDecision =
 
 /** What who decides has to say; the rest is the stream's. */
 export type AuditEntry = Omit<AuditRecord, 'audit' | 'time' | 'replica'>;
+
+/** What many lines have in common: whom they are about, and what was handed out. */
+export type AuditCommon = CommonFields<
+  Pick<
+    AuditEntry,
+    'sourceAddress' | 'pod' | 'user' | 'requester' | 'doAs' | 'cluster' | 'kinds' | 'sequenceNumbers'
+  >
+>;
 
 /** Every field of schema version 1, in the order in which a line has them, and what it means. */
 export const AUDIT_FIELDS: Readonly<
@@ -123,31 +131,48 @@ export function formatAuditLine(record: AuditRecord): string {
   return formatAuditEntry(record, record.time, record.replica);
 }
 
-/** The same, of an entry. */
-export function formatAuditEntry(entry: AuditEntry, time: string, replica: string): string {
-  return formatPlainEntry(entry, time, replica) ?? formatAnyLine({ ...entry, audit: 1, time, replica });
+/**
+ * The same, of an entry.
+ * @param common fields that stand behind the entry's own, which are then none of those that come later in the schema
+ */
+export function formatAuditEntry(
+  entry: AuditEntry,
+  time: string,
+  replica: string,
+  common?: AuditCommon,
+): string {
+  return (
+    formatPlainEntry(entry, time, replica, common === undefined ? '' : common.json) ??
+    formatAnyLine({ ...entry, ...common?.fields, audit: 1, time, replica })
+  );
 }
 
 const OWN_FIELDS: readonly string[] = ['audit', 'time', 'replica'];
-const ENTRY_FIELDS = Object.keys(AUDIT_FIELDS).filter(
-  (name): name is keyof AuditEntry => !OWN_FIELDS.includes(name),
-);
+const ENTRY_FIELDS = Object.keys(AUDIT_FIELDS)
+  .filter((name): name is keyof AuditEntry => !OWN_FIELDS.includes(name))
+  .map((name) => ({ name, start: `,"${name}":` }));
 
 /** Most lines: nothing in them is redacted, escaped or too long. */
-function formatPlainEntry(entry: AuditEntry, time: string, replica: string): string | undefined {
+function formatPlainEntry(
+  entry: AuditEntry,
+  time: string,
+  replica: string,
+  common: string | undefined,
+): string | undefined {
+  if (common === undefined) return undefined;
   const replicaJson = toPlainJson(replica);
   const timeJson = toPlainJson(time);
   if (replicaJson === undefined || timeJson === undefined) return undefined;
   let line = `{"audit":1,"time":${timeJson},"replica":${replicaJson}`;
-  for (const name of ENTRY_FIELDS) {
+  for (const { name, start } of ENTRY_FIELDS) {
     const value = entry[name];
     if (value === undefined) continue;
-    const start = memberStart(name);
     const json = toPlainJson(value, 1);
-    if (start === undefined || json === undefined) return undefined;
-    line += `,${start}${json}`;
+    if (json === undefined) return undefined;
+    line += start + json;
   }
-  return line.length + 2 <= MAX_LINE_BYTES ? `${line}}\n` : undefined;
+  line += `${common}}\n`;
+  return line.length <= MAX_LINE_BYTES ? line : undefined;
 }
 
 function formatAnyLine(record: AuditRecord): string {

@@ -2,13 +2,16 @@ import { Watchdog } from '../time/watchdog.ts';
 import type { Clock } from '../time/clock.ts';
 import { InstantFormatter } from '../time/format-instant.ts';
 import type { AuditDestination } from './audit-destination.ts';
-import { type AuditEntry, formatAuditEntry } from './audit-record.ts';
+import { type AuditCommon, type AuditEntry, formatAuditEntry } from './audit-record.ts';
 import { errorCode } from './error-code.ts';
 import type { Metrics } from './metrics.ts';
 import type { Tallies } from './tally.ts';
 
-/** Resolves when the operating system has the line; rejects with {@link AuditUnavailableError} and nothing else. */
-export type WriteAudit = (entry: AuditEntry) => Promise<void>;
+/**
+ * Resolves when the operating system has the line; rejects with {@link AuditUnavailableError} and nothing else.
+ * @param common the rest of the line: see `formatAuditEntry`
+ */
+export type WriteAudit = (entry: AuditEntry, common?: AuditCommon) => Promise<void>;
 
 export interface AuditStream {
   readonly write: WriteAudit;
@@ -129,9 +132,9 @@ class QueuedAuditStream implements AuditStream {
     return this.#bufferedBytes;
   }
 
-  readonly write: WriteAudit = (entry) => {
+  readonly write: WriteAudit = (entry, common) => {
     const time = this.#instants.format(this.#clock.now());
-    return this.#enqueue(formatAuditEntry(entry, time, this.#replica));
+    return this.#enqueue(formatAuditEntry(entry, time, this.#replica, common));
   };
 
   readonly probe = (): Promise<void> => this.write({ decision: 'self-test' });

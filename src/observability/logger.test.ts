@@ -4,6 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../../test/fakes/fake-clock.ts';
 import { LOG_LEVELS, type LogLevel } from './log-levels.ts';
 import { createLogger, type LogFields } from './logger.ts';
+import { CommonFields } from './plain-json.ts';
 import { Secret } from './secret.ts';
 
 function start(level: LogLevel = 'debug') {
@@ -231,4 +232,26 @@ it.each(LOG_LEVELS)('lets a line of %s wait only if it is none of trouble', (lev
   logger[level]('Something', { error: new Error('x') });
   const isTrouble = level === 'warn' || level === 'error';
   expect(written).toEqual([isTrouble ? 'at once' : 'soon', 'at once']);
+});
+
+describe('fields that many lines have in common', () => {
+  it.each([{}, { status: 200 }])('stand behind the others, %j', (fields) => {
+    const { logger, lines } = start();
+    logger.info('Done', { ...fields, user: 'alice', kinds: ['a'] });
+    logger.info('Done', fields, new CommonFields({ user: 'alice', kinds: ['a'] }));
+    expect(lines[1]).toBe(lines[0]);
+  });
+
+  it.each(SECRETS)('do not show %s', (_name, fields, secret) => {
+    const { logger, lines } = start();
+    logger.info('Done', { status: 200 }, new CommonFields(fields));
+    expect(lines.join('')).toContain('"status":200');
+    expect(lines.join('')).not.toContain(secret);
+  });
+
+  it('are there beside a secret in the others', () => {
+    const { logger, lines } = start();
+    logger.info('Done', { detail: `got ${JWT}` }, new CommonFields({ user: 'alice' }));
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ user: 'alice', detail: 'got [redacted]' });
+  });
 });

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import type { Clock } from '../time/clock.ts';
 import type { LogLevel } from './log-levels.ts';
 import { InstantFormatter } from '../time/format-instant.ts';
-import { toPlainJson } from './plain-json.ts';
+import { type CommonFields, membersOf, toPlainJson } from './plain-json.ts';
 import { redactFields, redactText } from './redact.ts';
 
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -13,7 +13,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
  */
 export interface Logger {
   debug(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
+  /** @param common stand behind the others */
+  info(message: string, fields?: LogFields, common?: CommonFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
   child(fields: LogFields): Logger;
@@ -44,13 +45,15 @@ export function createLogger(options: LoggerOptions): Logger {
     if (options.destination.writeSoon === undefined) options.destination.write(line);
     else options.destination.writeSoon(line);
   };
-  const write: WriteLine = (level, message, fields) => {
+  const write: WriteLine = (level, message, fields, common) => {
     if (!lines.isLevelEnabled(level)) return;
     // As pino writes it, and for the usual line a tenth of the work.
     const plain = toPlainJson(fields);
-    if (plain === undefined) lines[level](redactFields(fields), redactText(message));
-    else {
-      const members = plain.length > 2 ? `,${plain.slice(1, -1)}` : '';
+    const plainCommon = common === undefined ? '' : common.json;
+    if (plain === undefined || plainCommon === undefined) {
+      lines[level](redactFields({ ...fields, ...common?.fields }), redactText(message));
+    } else {
+      const members = membersOf(plain) + plainCommon;
       const line = `{"level":"${level}"${timeOf()}${members},"message":${jsonOf(message)}}\n`;
       if (level === 'info' || level === 'debug') writeSoon(line);
       else options.destination.write(line);
@@ -59,7 +62,7 @@ export function createLogger(options: LoggerOptions): Logger {
   return wrap(write, {});
 }
 
-type WriteLine = (level: LogLevel, message: string, fields: LogFields) => void;
+type WriteLine = (level: LogLevel, message: string, fields: LogFields, common?: CommonFields) => void;
 
 const MAX_MESSAGES = 500;
 const messages = new Map<string, string>();
@@ -77,8 +80,8 @@ function wrap(write: WriteLine, bound: LogFields): Logger {
   const isBound = Object.keys(bound).length > 0;
   const log =
     (level: LogLevel) =>
-    (message: string, fields: LogFields = {}) => {
-      write(level, message, isBound ? { ...bound, ...fields } : fields);
+    (message: string, fields: LogFields = {}, common?: CommonFields) => {
+      write(level, message, isBound ? { ...bound, ...fields } : fields, common);
     };
   return {
     debug: log('debug'),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { toPlainJson } from './plain-json.ts';
+import { CommonFields, toPlainJson } from './plain-json.ts';
 import { redactFields } from './redact.ts';
 import { Secret } from './secret.ts';
 
@@ -99,5 +99,23 @@ describe('toPlainJson', () => {
       missing: [],
     };
     expect(toPlainJson(fields)).toBe(redactedJson(fields));
+  });
+});
+
+describe('CommonFields', () => {
+  it('stand in the JSON of all fields as they would at its end', () => {
+    fc.assert(
+      fc.property(fc.dictionary(name, value.any), (fields) => {
+        const { first: _other, ...others } = fields;
+        const { json } = new CommonFields(others);
+        const whole = toPlainJson({ first: 1, ...others });
+        expect(json === undefined ? undefined : `{"first":1${json}}`).toBe(whole);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('leave a secret to a closer look', () => {
+    expect(new CommonFields({ user: 'alice', doAs: 'eyJhbGciOi.a.b' }).json).toBeUndefined();
   });
 });

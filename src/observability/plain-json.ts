@@ -20,19 +20,27 @@ export function toPlainJson(value: unknown, depth = 0): string | undefined {
   return jsonOfObject(value, depth);
 }
 
-/**
- * An object or a list of which there will be more lines, and which nobody changes any more: its JSON is made once.
- * @returns the same object
- */
-export function rememberJson<T extends object>(value: T): T {
-  remembered.set(value, toPlainJson(value, 1));
-  return value;
+/** Members that many lines have, at the end of each. Nobody changes them any more, so their JSON is made once. */
+export class CommonFields<T extends object = object> {
+  readonly fields: T;
+  /** `,"name":value` for each, ASCII; undefined where that takes a closer look. */
+  readonly json: string | undefined;
+
+  constructor(fields: T) {
+    const json = toPlainJson(fields);
+    this.fields = fields;
+    // Copied, since what was put together of many pieces takes as long to read again as to make.
+    this.json = json === undefined ? undefined : Buffer.from(membersOf(json), 'latin1').toString('latin1');
+  }
 }
 
-const remembered = new WeakMap<object, string | undefined>();
+/** Of an object's JSON: to stand behind other members. */
+export function membersOf(json: string): string {
+  return json.length > 2 ? `,${json.slice(1, -1)}` : '';
+}
 
 /** The name of a member and the colon, or undefined if it is one that is redacted. */
-export function memberStart(name: string): string | undefined {
+function memberStart(name: string): string | undefined {
   const known = starts.get(name);
   if (known !== undefined) return known;
   if (isSecretField(name) || !isUnchangedText(name)) return undefined;
@@ -58,8 +66,6 @@ function remember(known: Map<string, string>, key: string, value: string): strin
 }
 
 function jsonOfObject(value: object, depth: number): string | undefined {
-  const known = remembered.get(value);
-  if (known !== undefined) return known;
   if (Array.isArray(value)) return jsonOfItems(value, depth);
   return Object.getPrototypeOf(value) === Object.prototype ? jsonOfMembers(value, depth) : undefined;
 }

@@ -96,8 +96,8 @@ export function startApi(overrides: Partial<ApiOptions> = {}) {
     encodeCredentials: (_issued, format) => (format === 'writable' ? FILE : Buffer.from('protobuf')),
     logger,
     refusals: new Refusals({ metrics, logger, clock }),
-    writeAudit: async (entry) => {
-      audit.push(entry);
+    writeAudit: async (entry, common) => {
+      audit.push({ ...entry, ...common?.fields });
       await Promise.resolve();
     },
     reportRejected: (report) => {
