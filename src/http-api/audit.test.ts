@@ -114,8 +114,6 @@ describe('a decision that cannot be recorded', () => {
   });
 });
 
-const withRequester = (requester: string | undefined) => (requester === undefined ? {} : { requester });
-
 describe('the audit line', () => {
   it.each<[string, Partial<ApiOptions>]>([
     ['credentials', {}],
@@ -177,51 +175,64 @@ describe('the audit line', () => {
   });
 
   it('says of each request what is its own, as the log does, though the pod is the same', async () => {
-    const addresses = ['10.1.2.3', '10.1.2.3', '10.1.2.4', '10.1.2.4', '10.1.2.3'];
-    const users = ['alice', 'alice', 'alice', 'bob', 'alice'];
-    const numbers = [-7, -7, -7, -7, 8];
-    const requesters = ['hub', undefined, 'hub', 'hub', 'spawner'];
-    let asked = -1;
+    const withNumber = (sequenceNumber: number) => ({
+      ...issued,
+      tokens: issued.tokens.map((held) => ({ ...held, token: { ...held.token, sequenceNumber } })),
+    });
+    const results = { first: withNumber(1), second: withNumber(2) };
+    const first = {
+      sourceAddress: '10.1.2.3',
+      user: 'alice',
+      requester: 'hub',
+      doAs: undefined,
+      result: 'first',
+    } as const;
+    // Each differs from the one before it in one way at most.
+    const requests = [
+      first,
+      first,
+      { ...first, sourceAddress: '10.1.2.4' },
+      first,
+      { ...first, user: 'bob' },
+      first,
+      { ...first, requester: 'spawner' },
+      first,
+      { ...first, doAs: 'alice' },
+      first,
+      { ...first, result: 'second' as const },
+    ];
+    let current: (typeof requests)[number] = first;
     const { api, audit, log } = startApi({
-      sourceAddressOf: () => {
-        asked += 1;
-        return addresses[asked];
-      },
+      sourceAddressOf: () => current.sourceAddress,
       identifyUser: () => ({
         outcome: 'identified',
         stampedUser: 'alice',
-        user: users[asked] ?? '',
-        ...withRequester(requesters[asked]),
+        user: current.user,
+        requester: current.requester,
       }),
-      getCredentials: () => ({
-        ...issued,
-        tokens: issued.tokens.map((held) => ({
-          ...held,
-          token: { ...held.token, sequenceNumber: numbers[asked] ?? 0 },
-        })),
-      }),
+      getCredentials: () => results[current.result],
     });
-    while (audit.length < addresses.length) await get(api).expect(200);
-    const said = (lines: readonly object[]) =>
-      lines.map((line) => {
-        const {
-          pod: ofPod,
-          sourceAddress,
-          user,
-          requester,
-          sequenceNumbers,
-        } = line as (typeof audit)[number];
-        return { ofPod, sourceAddress, user, requester, sequenceNumbers };
-      });
-    expect(said(audit)).toEqual(
-      addresses.map((sourceAddress, at) => ({
-        ofPod: PROVEN,
+    for (current of requests) {
+      await get(api, `/v1/credentials${current.doAs === undefined ? '' : `?doAs=${current.doAs}`}`).expect(
+        200,
+      );
+    }
+    const expected = requests.map(({ result, ...own }) => ({
+      ...own,
+      pod: PROVEN,
+      sequenceNumbers: [result === 'first' ? 1 : 2],
+    }));
+    const said = (lines: readonly Partial<(typeof audit)[number]>[]) =>
+      lines.map(({ sourceAddress, user, requester, doAs, pod: ofPod, sequenceNumbers }) => ({
         sourceAddress,
-        user: users[at],
-        sequenceNumbers: [numbers[at]],
-      })),
-    );
-    expect(said(log())).toEqual(said(audit));
+        user,
+        requester,
+        doAs,
+        pod: ofPod,
+        sequenceNumbers,
+      }));
+    expect(said(audit)).toEqual(expected);
+    expect(said(log())).toEqual(expected);
   });
 
   it('of a 304 says allowed too', async () => {

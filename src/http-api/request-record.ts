@@ -83,8 +83,8 @@ export class RequestRecord {
   }
 
   /**
-   * Logs and counts the request, the first time it is called. Before the answer is written, so that nobody gets
-   * credentials of which the log knows nothing.
+   * Logs and counts the request, the first time it is called, before the answer is written. The line may be on its way a
+   * moment longer (see LogOutput); that nobody gets credentials in secret is what the audit is for.
    */
   report(status: number | 'aborted'): void {
     if (this.#isReported) return;

@@ -143,7 +143,14 @@ describe('an audit line', () => {
 
 describe('an audit line of fields that are common to many', () => {
   const { audit: _audit, time, replica, ...entry } = record;
-  const { exception: _none, endpoint: _nowhere, requests: _one, operator: _nobody, ...allowed } = entry;
+  const {
+    exception: _none,
+    endpoint: _nowhere,
+    requests: _one,
+    operator: _nobody,
+    review: _admission,
+    ...allowed
+  } = entry;
 
   it.each<[string, Partial<AuditRecord>]>([
     ['as they are', {}],
@@ -154,11 +161,20 @@ describe('an audit line of fields that are common to many', () => {
     ],
     ['that are not known', { user: undefined, doAs: undefined, cluster: undefined }],
   ])('is the same as with all fields in the entry: %s', (_name, change) => {
-    const { sourceAddress, pod, user, doAs, cluster, kinds, sequenceNumbers, ...own } = {
+    const { sourceAddress, pod, user, requester, doAs, cluster, kinds, sequenceNumbers, ...own } = {
       ...allowed,
       ...change,
     };
-    const common = new CommonFields({ sourceAddress, pod, user, doAs, cluster, kinds, sequenceNumbers });
+    const common = new CommonFields({
+      sourceAddress,
+      pod,
+      user,
+      requester,
+      doAs,
+      cluster,
+      kinds,
+      sequenceNumbers,
+    });
     expect(formatAuditEntry(own, time, replica, common)).toBe(
       formatAuditLine({ ...allowed, ...change, audit: 1, time, replica }),
     );
