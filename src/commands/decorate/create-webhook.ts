@@ -42,7 +42,10 @@ export interface WebhookOptions {
 
 type Unread = 'malformed' | 'overloaded' | 'unauthenticated' | 'aborted';
 
-/** An answer in HTTP, where there is no review to answer. The API server shows the text of a 5xx to the person, no other. */
+/**
+ * An answer in HTTP, where there is no review to answer. The person sees the API server's own words for the status ("the
+ * server is currently unable to handle the request"); the text is for operators.
+ */
 interface Unanswerable {
   readonly status: number;
   readonly text: string;
@@ -297,7 +300,7 @@ function couldNotCheck(dependency: 'time' | 'audit'): ReviewAnswer {
   };
 }
 
-/** Plain text: of any other type the API server shows nothing. Node takes the rest of the body, and drops it. */
+/** Plain text: of any other type the API server takes nothing over. Node takes the rest of the body, and drops it. */
 function sendText(response: ServerResponse, status: number, text: string): void {
   if (response.destroyed) return;
   response.statusCode = status;

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomUUID, X509Certificate } from 'node:crypto';
 import {
   AdmissionregistrationV1Api,
   CoreV1Api,
@@ -240,14 +240,12 @@ describe('the webhook at the real API server', () => {
     expect(await refusal(create())).toMatchObject({ code: 503, message: expect.stringContaining('in time') });
   }, 30_000);
 
-  it('takes the largest object that the API server takes', async () => {
+  it('takes the largest ConfigMap that the API server takes', async () => {
     let length = 0;
     decide.mutate = ({ object }) => {
       length = JSON.stringify(object).length;
       return Promise.resolve({ outcome: 'allowed' });
     };
-    // As many bytes in UTF-8 as a ConfigMap may have, of characters that JSON writes the longest.
-    await create({ a: '\u0001'.repeat(1024 * 1024 - 100) }).catch(() => undefined);
     await create({ a: 'x'.repeat(1024 * 1024 - 100) });
     expect(length).toBeGreaterThan(1024 * 1024);
   }, 30_000);
@@ -256,9 +254,9 @@ describe('the webhook at the real API server', () => {
     const events: string[] = [];
     await certificates.stop();
     await core.deleteNamespacedSecret({ namespace: namespace.name, name: 'webhook-ca' });
-    // Lives of seconds: five authorities in a minute.
-    const fast = await ownCa({ authorityMs: 36_000, servingMs: 9_000, settleMs: 3_000 }, events);
-    const replica = await ownCa({ authorityMs: 36_000, servingMs: 9_000, settleMs: 3_000 });
+    // Lives of seconds.
+    const fast = await ownCa({ authorityMs: 24_000, servingMs: 6_000, settleMs: 2_000 }, events);
+    const replica = await ownCa({ authorityMs: 24_000, servingMs: 6_000, settleMs: 2_000 });
     server.useCertificate(fast.current);
     fast.follow((pair) => server.useCertificate(pair));
     // The new authority has nothing in common with the old one: until the API server has heard of it.
@@ -274,21 +272,23 @@ describe('the webhook at the real API server', () => {
       await systemClock.sleep(100);
     }
     const shown = new Set<string>();
+    const signers = new Set<string>();
     let made = 0;
-    const end = systemClock.now() + 75_000;
+    const end = systemClock.now() + 45_000;
     while (systemClock.now() < end) {
       // Kept connections would hide what a new one meets.
       server.startDraining();
       await Promise.all([create(), create()]);
       made += 2;
       shown.add(fast.current.certificates);
+      signers.add(new X509Certificate(fast.current.certificates).issuer);
       expect(replica.current.notAfter).toBeGreaterThan(systemClock.now());
       await systemClock.sleep(50);
     }
     expect(made).toBeGreaterThan(100);
     expect(shown.size).toBeGreaterThan(6);
-    expect(events.filter((event) => event.includes('add-authority')).length).toBeGreaterThan(0);
+    expect(signers.size).toBeGreaterThan(2);
     expect(events).not.toContain('failed');
     await Promise.all([fast.stop(), replica.stop()]);
-  }, 180_000);
+  }, 120_000);
 });
