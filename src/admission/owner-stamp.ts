@@ -25,7 +25,7 @@ export interface MadeObject {
 }
 
 /** Why it speaks for nobody, which is no fault: for the audit. */
-export type NobodyReason = 'no-owner' | 'owner-without-template' | 'owner-not-stamped';
+export type NobodyReason = 'mirror-pod' | 'no-owner' | 'owner-without-template' | 'owner-not-stamped';
 
 export type OwnerStamp =
   | { readonly outcome: 'stamped'; readonly stamp: TemplateStamp; readonly text: string }

@@ -21,6 +21,7 @@ export async function whosePod(
   keys: StampKeysNow,
   signal: AbortSignal,
 ): Promise<PodUser> {
+  if (isMirror(review)) return { outcome: 'nobody', why: 'mirror-pod' };
   const annotations = annotationsOf(review.object);
   const result = await askRequester(review, textIn(annotations, parts.annotation), parts);
   if (result.outcome !== 'trusted-controller') return result;
@@ -33,6 +34,18 @@ export async function whosePod(
   const owner = await findOwnerStamp(made, keys.all, parts, signal);
   return owner.outcome === 'stamped' ? { outcome: 'user', user: owner.stamp.user, via: 'template' } : owner;
 }
+
+/** What a node shows of a pod of its own files: it has no service account, hence no token, and is nobody's. */
+function isMirror({ object, userInfo }: AdmissionRequest): boolean {
+  return (
+    textIn(annotationsOf(object), MIRROR_ANNOTATION) !== undefined &&
+    userInfo.username.startsWith('system:node:') &&
+    userInfo.groups.includes('system:nodes')
+  );
+}
+
+/** `MirrorPodAnnotationKey` of Kubernetes' core/v1. */
+const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 
 export type RequesterUser =
   | { readonly outcome: 'user'; readonly user: string; readonly via: string }
