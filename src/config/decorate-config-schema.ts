@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { address, admin, duration, name, objectName, path, port, text, userNaming } from './schema-parts.ts';
+import { templateResourcesSchema } from './template-resources-schema.ts';
 
 /**
  * What the configuration file of `kerbridge decorate` may hold, as it is written there. `decorate-config.ts` turns it
@@ -10,10 +11,6 @@ import { address, admin, duration, name, objectName, path, port, text, userNamin
 const QUALIFIED_NAME =
   /^(?:(?=[^/]{1,253}\/)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 const LABEL_VALUE = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
-const RESOURCE = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
-/** `/a/b`, `/a/*` + `/b`; `~0` and `~1` as in RFC 6901. What a place means is for `admission/templates`. */
-const PLACE = /^(?:\/(?:[^/~]|~[01])+)+$/;
-const MAX_PLACE_LENGTH = 1_024;
 const MAX_REVIEWS = 10_000;
 const OWN_PREFIX = 'kerbridge.dev/';
 
@@ -25,13 +22,6 @@ const qualifiedName = z.string().regex(QUALIFIED_NAME, {
 const foreignName = qualifiedName.refine((key) => !key.startsWith(OWN_PREFIX), {
   error: `must not begin with ${OWN_PREFIX}: stamps and marks of our own are kept there`,
 });
-
-const place = z
-  .string()
-  .max(MAX_PLACE_LENGTH, { error: `is longer than ${MAX_PLACE_LENGTH} characters` })
-  .regex(PLACE, {
-    error: 'must be a path such as /spec/template/spec, with /*/ for every entry of a map or list',
-  });
 
 const dnsName = objectName;
 
@@ -105,19 +95,7 @@ export const decorateConfigSchema = z.strictObject({
   signing,
   templates: z
     .strictObject({
-      customResources: z
-        .array(
-          z.strictObject({
-            resource: z.string().max(253, { error: 'is longer than 253 characters' }).regex(RESOURCE, {
-              error:
-                'must be <plural>.<group> as "kubectl api-resources" has it, for example tfjobs.kubeflow.org',
-            }),
-            places: z
-              .array(z.strictObject({ annotations: place, content: place }))
-              .min(1, { error: 'must not be empty: say where a template is' }),
-          }),
-        )
-        .default([]),
+      customResources: templateResourcesSchema.default([]),
       kube2hadoopPathsFile: path.optional(),
     })
     .prefault({}),

@@ -186,7 +186,7 @@ describe('parseDecorateConfig', () => {
     [
       'a kind for a resource',
       resource({ resource: 'kubeflow.org/v1/TFJob' }),
-      /^templates\.customResources\[0\]\.resource: must be <plural>\.<group>/,
+      /^templates\.customResources\[0\]\.resource: must be the plural of a resource and its group/,
     ],
     [
       'a resource without places',
@@ -197,13 +197,34 @@ describe('parseDecorateConfig', () => {
     [
       'a place without a slash',
       placed('spec/template'),
-      /\.places\[0\]\.annotations: must be a path such as/,
+      /\.places\[0\]\.annotations: must be a JSON pointer such as/,
     ],
-    ['a place with an empty part', placed('/spec//a'), /\.places\[0\]\.annotations: must be a path such as/],
-    ['a place that ends in a slash', placed('/spec/'), /\.places\[0\]\.annotations: must be a path such as/],
-    ['a JSONPath', placed('$..metadata.annotations'), /\.places\[0\]\.annotations: must be a path such as/],
-    ['a lone ~', placed('/a~b'), /\.places\[0\]\.annotations: must be a path such as/],
-    ['an endless place', placed('/a'.repeat(1_000)), /\.places\[0\]\.annotations: is longer than 1024/],
+    [
+      'a place with an empty part',
+      placed('/spec//a'),
+      /\.places\[0\]\.annotations: must be a JSON pointer such as/,
+    ],
+    [
+      'a place that ends in a slash',
+      placed('/spec/'),
+      /\.places\[0\]\.annotations: must be a JSON pointer such as/,
+    ],
+    [
+      'a JSONPath',
+      placed('$..metadata.annotations'),
+      /\.places\[0\]\.annotations: must be a JSON pointer such as/,
+    ],
+    ['a lone ~', placed('/a~b'), /\.places\[0\]\.annotations: must be a JSON pointer such as/],
+    [
+      'an endless place',
+      placed(`/${'a'.repeat(2_000)}`),
+      /\.places\[0\]\.annotations: must not be longer than 2000/,
+    ],
+    [
+      'an exception that is no pointer',
+      resource({ places: [{ ...places[0], without: ['spec'] }] }),
+      /\.places\[0\]\.without\[0\]: must be a JSON pointer/,
+    ],
     [
       'a resource twice',
       { ...minimal, templates: { customResources: [1, 2].map(() => ({ resource: 'a.b', places })) } },
@@ -246,6 +267,18 @@ describe('parseDecorateConfig', () => {
     ['/spec/templates/*/inline'],
   ])('takes the place %s', (place) => {
     expect(problemsOf(placed(place))).toEqual([]);
+  });
+
+  it('keeps what a template needs, and what of it others may change', () => {
+    const place = {
+      annotations: '/spec/metadata/annotations',
+      content: '/spec',
+      requires: '/spec/containers',
+      without: ['/spec/suspend', '/spec/metadata'],
+    };
+    expect(configOf(resource({ places: [place] })).templates.customResources).toEqual([
+      { resource: 'tfjobs.kubeflow.org', places: [place] },
+    ]);
   });
 
   it('gives what nobody can change', () => {

@@ -1,9 +1,11 @@
+import type { z } from 'zod';
 import type { ConfigProblem } from './config-problem.ts';
 import { decorateConfigSchema, type RawDecorateConfig } from './decorate-config-schema.ts';
 import { milliseconds } from './duration.ts';
 import { explainIssue } from './explain-issue.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { deepFreeze, valueAt } from './plain-data.ts';
+import type { templateResourcesSchema } from './template-resources-schema.ts';
 
 /** What `kerbridge decorate` runs with: checked, in units, frozen. Files that it names have not been opened yet. */
 export interface DecorateConfig {
@@ -83,12 +85,8 @@ export interface SecretName {
   readonly name: string;
 }
 
-export interface TemplateResource {
-  /** `<plural>.<group>`. */
-  readonly resource: string;
-  /** JSON pointers with `*` for every entry; whoever uses them checks more of their grammar. */
-  readonly places: readonly { readonly annotations: string; readonly content: string }[];
-}
+/** Where a resource has its templates: JSON pointers with `*` for every entry; whoever uses them checks more of their grammar. */
+export type TemplateResource = z.output<typeof templateResourcesSchema>[number];
 
 export type DecorateConfigResult =
   | { readonly ok: true; readonly config: DecorateConfig }

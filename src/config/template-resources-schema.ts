@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 const pointer = z
   .string()
-  .regex(/^(?:\/(?:[^/~]|~[01])*){1,32}$/, {
+  .regex(/^(?:\/(?:[^/~]|~[01])+){1,32}$/, {
     error:
       'must be a JSON pointer such as /spec/template/spec: at most 32 keys, "/" in a key written as ~1 and "~" as ~0, and * for all members of a map or list',
   })
