@@ -184,6 +184,15 @@ describe('what reaches into a pod', () => {
     },
   );
 
+  it.each(['train:8080', 'http:train:8080', 'https:train:', ':train:web'])(
+    'by proxy to %s is its user’s alone [pod-of-another]',
+    async (name) => {
+      const { ask } = await setUp();
+      expect(await ask('alice', connect('proxy', name))).toBe('allowed');
+      expect(await ask('bob', connect('proxy', name))).toBe('pod-of-another');
+    },
+  );
+
   it('is let through where there is no pod, or one of nobody', async () => {
     const { world, ask } = await setUp();
     expect(await ask('bob', connect('exec', 'gone'))).toBe('allowed');

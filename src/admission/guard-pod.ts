@@ -49,7 +49,8 @@ export async function guardPodConnect(
   parts: DecoratorParts,
   signal: AbortSignal,
 ): Promise<AdmissionDecision> {
-  const { name = '', namespace } = review;
+  const { namespace } = review;
+  const name = podNameOf(review);
   if (!parts.guard.connect) return { outcome: 'allowed' };
   let found: FoundObject | undefined;
   try {
@@ -62,6 +63,14 @@ export async function guardPodConnect(
   const user = userOfPod(found.object, parts.annotation);
   if (user === undefined) return { outcome: 'allowed' };
   return (await checkOwn(review, user, parts, 'connect')) ?? { outcome: 'allowed', user };
+}
+
+/** `pods/http:train:8080/proxy` reaches the pod `train`: scheme and port are part of the name that a review has. */
+function podNameOf({ name, object, subResource }: PodReview): string {
+  const given = name ?? metadataText(object, 'name') ?? '';
+  if (subResource !== 'proxy') return given;
+  const parts = given.split(':');
+  return (parts.length === 3 ? parts[1] : parts[0]) ?? '';
 }
 
 /** Of a Binding: the API server would copy them to the pod. */
@@ -120,7 +129,7 @@ async function checkOwn(
   const asked = await askRequester(review, user, parts);
   if (asked.outcome === 'could-not-check') return asked;
   const isOwn = asked.outcome === 'user' && asked.user === user;
-  const pod = quote(review.name ?? metadataText(review.object, 'name') ?? '');
+  const pod = quote(podNameOf(review));
   // check: pod-of-another
   if (!isOwn)
     return refuse(

@@ -16,10 +16,11 @@ import { createAuditStream } from '../../observability/audit-stream.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { createMetrics, type Metrics } from '../../observability/metrics.ts';
 import type { Clock } from '../../time/clock.ts';
-import type { TlsPair } from '../serve/tls-certificate.ts';
+import type { TlsCertificateEvent, TlsPair } from '../serve/tls-certificate.ts';
 import { auditOnly } from './audit-only.ts';
 import { createWebhook } from './create-webhook.ts';
 import { issuer } from './issue-certificate.ts';
+import { logOwnCaEvent } from './log-own-ca-event.ts';
 import { OwnCa } from './own-ca.ts';
 import { CERTIFICATE_LIVES } from './plan-certificates.ts';
 import type { DecoratePlan } from './plan-decorate.ts';
@@ -35,7 +36,10 @@ const LABELS = { 'app.kubernetes.io/managed-by': 'kerbridge' };
 /** The certificate, wherever it comes from. */
 export interface ServingPair {
   readonly current: TlsPair;
-  readonly follow: (listener: (pair: TlsPair) => void) => void;
+  /** What is wrong with it, and yet it is all there is. */
+  readonly warning: string | undefined;
+  /** One listener, which must not throw. */
+  readonly follow: (listener: (event: TlsCertificateEvent) => void) => void;
 }
 
 export interface DecorateApp {
@@ -110,6 +114,7 @@ export function buildDecorate({ plan, logger, clock, version }: BuildDecorateOpt
       logger,
       clock,
       clientNames: config.tls.clients?.names,
+      letAllThrough: config.auditOnly,
       limits: { ...REVIEW_QUOTA, reviews: config.limits.reviews },
     }),
     admin: createAdmin({ metrics, logger, readiness }),
@@ -120,8 +125,14 @@ export function buildDecorate({ plan, logger, clock, version }: BuildDecorateOpt
       await audit.probe();
       await keySecret?.start();
       if (config.tls.mode === 'files') return ofFiles(plan);
-      ownCa = await openOwnCa({ plan, logger, clock });
-      return { current: ownCa.current, follow: ownCa.follow.bind(ownCa) };
+      const opened = await openOwnCa({ plan, logger, clock, metrics });
+      ownCa = opened;
+      metrics.ownCaNotAfter.observe(() => opened.authorityNotAfter / 1_000, {});
+      return {
+        current: opened.current,
+        warning: undefined,
+        follow: (listener) => opened.follow((pair) => listener({ event: 'used', pair })),
+      };
     },
     close: async () => {
       files.stop();
@@ -238,7 +249,12 @@ function openKeySecret({ plan, logger, clock }: Opening): StampKeySecret | undef
   });
 }
 
-async function openOwnCa({ plan, logger, clock }: Opening): Promise<OwnCa> {
+async function openOwnCa({
+  plan,
+  logger,
+  clock,
+  metrics,
+}: Opening & { readonly metrics: Metrics }): Promise<OwnCa> {
   const { tls } = plan.config;
   if (tls.mode !== 'own-ca') throw new Error('the certificate is in files');
   const { putCaBundle } = plan.kubernetes;
@@ -268,22 +284,13 @@ async function openOwnCa({ plan, logger, clock }: Opening): Promise<OwnCa> {
     policy: { ...CERTIFICATE_LIVES, names: tls.dnsNames },
     issuer,
     clock,
-    onEvent: ({ event, ...fields }) => {
-      if (event.endsWith('failed')) logger.warn('Certificate of our own authority', { event, ...fields });
-      else logger.info('Certificate of our own authority', { event, ...fields });
-    },
+    onEvent: (event) => logOwnCaEvent(event, { logger, metrics, secretName: tls.secret.name }),
   });
 }
 
 function ofFiles({ files: { tls } }: DecoratePlan): ServingPair {
   if (tls === undefined) throw new Error('there is no certificate');
-  return {
-    current: tls.current,
-    follow: (listener) =>
-      tls.follow((change) => {
-        if (change.event === 'used') listener(change.pair);
-      }),
-  };
+  return { current: tls.current, warning: tls.warning, follow: (listener) => tls.follow(listener) };
 }
 
 function ownNamespace(): string {

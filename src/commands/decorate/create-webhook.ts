@@ -10,6 +10,7 @@ import {
 import { reviewTimeMs } from '../../admission/review/review-time.ts';
 import { type ReviewAnswer, writeAdmissionReview } from '../../admission/review/write-admission-review.ts';
 import { withDeadline } from '../../concurrency/deadline.ts';
+import type { AuditEntry } from '../../observability/audit-record.ts';
 import type { WriteAudit } from '../../observability/audit-stream.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Metrics } from '../../observability/metrics.ts';
@@ -38,6 +39,8 @@ export interface WebhookOptions {
   /** Common or DNS names of the certificates of those who may ask; undefined: whoever TLS lets in. */
   readonly clientNames?: readonly string[] | undefined;
   readonly limits?: ReviewLimits;
+  /** Audit only: no review that can be read is answered with a no, whatever went wrong. Default: false. */
+  readonly letAllThrough?: boolean;
 }
 
 type Unread = 'malformed' | 'overloaded' | 'unauthenticated' | 'aborted';
@@ -181,9 +184,9 @@ class WebhookCall {
 
   /** What is changed or refused, is written down before anybody hears of it. */
   async #decideInWriting(review: AdmissionRequest, signal: AbortSignal): Promise<ReviewAnswer> {
-    const { path, writeAudit } = this.#options;
+    const { writeAudit } = this.#options;
     const answer = await this.#decide(review, signal);
-    const entry = auditEntryOf(review, answer, path);
+    const entry = this.#auditEntryOf(review, answer);
     if (entry === undefined) return answer;
     try {
       await writeAudit(entry);
@@ -193,6 +196,12 @@ class WebhookCall {
       // A no stays one: nobody gains by it.
       return answer.outcome === 'allowed' ? couldNotCheck('audit') : answer;
     }
+  }
+
+  /** Of what was let through nobody needs a line. */
+  #auditEntryOf(review: AdmissionRequest, answer: ReviewAnswer): AuditEntry | undefined {
+    const { path, letAllThrough = false } = this.#options;
+    return letAllThrough ? undefined : auditEntryOf(review, answer, path);
   }
 
   async #decide(review: AdmissionRequest, signal: AbortSignal): Promise<ReviewAnswer> {
@@ -245,17 +254,22 @@ class WebhookCall {
     } else {
       const answer = couldNotCheck('time');
       // There is no time to wait for it.
-      const entry = auditEntryOf(review, answer, path);
+      const entry = this.#auditEntryOf(review, answer);
       if (entry !== undefined) writeAudit(entry).catch(() => undefined);
       this.#send(review, answer);
     }
   }
 
   #sendReview(uid: string, answer: ReviewAnswer): void {
-    const { path, metrics, clock } = this.#options;
+    const { path, metrics, clock, letAllThrough = false } = this.#options;
     this.#count(outcomeOf(answer));
     metrics.admissionReviewDuration.observe({ route: `/${path}` }, (clock.uptime() - this.#startedAt) / 1000);
-    const body = Buffer.from(writeAdmissionReview(uid, answer));
+    const body = Buffer.from(
+      writeAdmissionReview(
+        uid,
+        letAllThrough && answer.outcome !== 'allowed' ? { outcome: 'allowed' } : answer,
+      ),
+    );
     const response = this.#response;
     response.statusCode = 200;
     response.setHeader('Content-Type', 'application/json');

@@ -11,6 +11,7 @@ import { exitOnUnforeseen, shutdownSignal } from '../service/end-of-service.ts';
 import { listenFix } from '../service/listen-fix.ts';
 import type { Terminal } from '../terminal.ts';
 import { buildDecorate, type DecorateApp, type ServingPair } from './build-decorate.ts';
+import { followDecorateFiles } from './follow-decorate-files.ts';
 import { type DecoratePlan, describeDecoratePlan, planDecorate } from './plan-decorate.ts';
 import { WEBHOOK_SERVER_LIMITS } from './webhook-limits.ts';
 
@@ -77,11 +78,7 @@ async function decorate(plan: DecoratePlan): Promise<void> {
     limits: WEBHOOK_SERVER_LIMITS,
     tls: { pair: pair.current, ...(plan.clientCa === undefined ? {} : { clientCa: plan.clientCa }) },
   });
-  followFiles(plan, app, logger);
-  pair.follow((next) => {
-    webhook.useCertificate(next);
-    logger.info('Certificate is in use', { notAfter: next.notAfter });
-  });
+  followDecorateFiles(plan, { pair, webhook, metrics: app.metrics, logger });
   const admin = new HttpServer({ listener: app.admin, refusals: app.refusals });
   for (const [server, name] of [
     [admin, 'admin'],
@@ -127,24 +124,4 @@ async function startOrExit(app: DecorateApp, logger: Logger): Promise<ServingPai
     await app.close();
     process.exit(DECORATE_EXIT.failed);
   }
-}
-
-function followFiles({ files }: DecoratePlan, { metrics }: DecorateApp, logger: Logger): void {
-  metrics.tlsCertificateNotAfter.observe(() => (files.tls?.current.notAfter ?? 0) / 1_000, {});
-  for (const file of ['rules', 'requesters', 'signing-keys'] as const) {
-    const followed = { rules: files.rules, requesters: files.requesters, 'signing-keys': files.signingKeys }[
-      file
-    ];
-    if (followed !== undefined) metrics.fileOk.set({ file }, followed.state().ok ? 1 : 0);
-  }
-  files.follow(({ file, outcome, problems }) => {
-    metrics.fileReloads.inc({ file, outcome });
-    metrics.fileOk.set({ file }, outcome === 'reloaded' ? 1 : 0);
-    if (outcome === 'reloaded') logger.info('Changed file is in use', { file });
-    else
-      logger.warn('Changed file cannot be used; what it said before stays in use', {
-        file,
-        problems: problems.map(formatProblem),
-      });
-  });
 }
