@@ -4,7 +4,7 @@ import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.
 import type { StampPublicKeys } from '../identity/stamps/stamp-keys.ts';
 import type { DecoratorParts, DigestedTemplate } from './decorator-parts.ts';
 import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
-import type { FoundObject, JsonObject } from './look-ups.ts';
+import type { FoundObject } from './look-ups.ts';
 import {
   controllerOf,
   soleOwnerOf,
@@ -93,11 +93,11 @@ export async function findOwnerStamp(
 
 const HOW_TO_STAMP = 'change its template anew as the user it shall speak for';
 
-/** The owner itself, or what owns it in turn, as a Deployment owns the ReplicaSet that has its template. */
-async function checkNamed(
+/** The stamp names the owner itself, or what owns it in turn, as a Deployment owns the ReplicaSet that has its template. */
+export async function checkNamed(
   stamp: TemplateStamp,
-  { namespace }: MadeObject,
-  { owner, object }: { readonly owner: OwnerReference; readonly object: JsonObject },
+  { namespace }: Pick<MadeObject, 'namespace'>,
+  { owner, object }: { readonly owner: Omit<OwnerReference, 'uid'>; readonly object: unknown },
   parts: Parts,
   signal: AbortSignal,
 ): Promise<Stopped | undefined> {
@@ -114,7 +114,7 @@ async function checkNamed(
   return 'outcome' in read ? read : undefined;
 }
 
-const names = (stamp: TemplateStamp, { apiVersion, kind, name }: OwnerReference): boolean =>
+const names = (stamp: TemplateStamp, { apiVersion, kind, name }: Omit<OwnerReference, 'uid'>): boolean =>
   stamp.kind === groupKind(apiVersion, kind) && stamp.name === name;
 
 async function readOwner(

@@ -14,12 +14,13 @@ import { quote } from './requester/quote.ts';
 import type { TemplateReview, TemplateStamping, TemplateStampings } from './stamp-templates.ts';
 import { namedUserOf } from './named-user.ts';
 import { ownStampOf } from './own-stamp.ts';
+import { checkNamed } from './owner-stamp.ts';
 import { askRequester, type RequesterUser } from './whose-pod.ts';
 
 /** A template as it was before. */
 interface Before {
   readonly digest: string;
-  /** Of a stamp that is ours and this object's; whatever its digest says. */
+  /** Of a stamp that is ours and of this namespace; whatever else it says. */
   readonly stamp: TemplateStamp;
 }
 
@@ -99,8 +100,12 @@ async function judgeContent(
   const owner = stamped?.stamp.user;
   if (asked.outcome === 'trusted-controller') {
     // It changes what it manages, and speaks for nobody: what was good before stays good.
-    const wasGood = stamped !== undefined && stamped.stamp.digest === stamped.digest;
-    return wasGood ? { outcome: 'stamped', user: stamped.stamp.user, requester } : { outcome: 'nobody' };
+    if (stamped === undefined || stamped.stamp.digest !== stamped.digest) return { outcome: 'nobody' };
+    const problem = await checkNamed(stamped.stamp, review, ownNameOf(review), parts, signal);
+    if (problem?.outcome === 'could-not-check') return problem;
+    // check: changed-template-names-object
+    if (problem !== undefined) return { outcome: 'nobody' };
+    return { outcome: 'stamped', user: stamped.stamp.user, requester };
   }
   if (asked.outcome === 'user') {
     if (owner === undefined || owner === asked.user)
@@ -126,6 +131,14 @@ async function judgeContent(
       owner,
     );
   return { outcome: 'stamped', user: owner, requester };
+}
+
+function ownNameOf({ kind: { group, version, kind }, oldObject }: TemplateReview): {
+  readonly owner: { readonly apiVersion: string; readonly kind: string; readonly name: string };
+  readonly object: unknown;
+} {
+  const apiVersion = group === '' ? version : `${group}/${version}`;
+  return { owner: { apiVersion, kind, name: metadataText(oldObject, 'name') ?? '' }, object: oldObject };
 }
 
 async function mayKeep(

@@ -37,7 +37,9 @@ export async function validateTemplates(
   const isController = asked.outcome === 'trusted-controller';
   for (const place of changed) {
     const context = { review, place, parts, keys };
-    const problem = isController ? await checkControllers(context, signal) : checkPlace(context);
+    const problem = isController
+      ? await checkControllers(context, signal)
+      : checkPlace(context, review.userInfo.username);
     if (problem !== undefined) return problem;
   }
   return { outcome: 'allowed' };
@@ -65,7 +67,8 @@ interface Context {
   readonly keys: StampKeysNow;
 }
 
-function checkPlace({ review, place, parts, keys }: Context): Stopped | undefined {
+/** `author`: what a person writes is stamped for them then and there, so a stamp of before was copied. */
+function checkPlace({ review, place, parts, keys }: Context, author?: string): Stopped | undefined {
   const text = place.annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
   // check: final-template-stamped
   if (text === undefined)
@@ -90,6 +93,13 @@ function checkPlace({ review, place, parts, keys }: Context): Stopped | undefine
     return refuse(
       'template-stamp-of-other-object',
       `the stamp of ${place.pointer} is that of another object: ${OVERWRITTEN}`,
+      stamp.user,
+    );
+  // check: final-template-author
+  if (author !== undefined && stamp.requester !== author)
+    return refuse(
+      'template-stamp-of-other-author',
+      `the stamp of ${place.pointer} is not from this change but from one of ${quote(stamp.requester)}: ${OVERWRITTEN}`,
       stamp.user,
     );
   // check: final-template-digest

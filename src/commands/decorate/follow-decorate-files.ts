@@ -3,6 +3,7 @@ import type { Logger } from '../../observability/logger.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { HttpServer } from '../serve/http-server.ts';
 import type { ServingPair } from './build-decorate.ts';
+import { nameTlsProblem } from './name-tls-problem.ts';
 import type { DecorateFileChange, DecoratePlan } from './plan-decorate.ts';
 
 export interface FollowDecorateFilesOptions {
@@ -52,6 +53,6 @@ export function followDecorateFiles(
     }
     if (files.tls === undefined) return;
     if (change.event === 'used') note({ file: 'tls', outcome: 'reloaded', problems: [] });
-    else note({ file: 'tls', outcome: 'kept', problems: change.problems });
+    else note({ file: 'tls', outcome: 'kept', problems: change.problems.map(nameTlsProblem) });
   });
 }

@@ -28,6 +28,7 @@ import { KubernetesApiError } from '../../kubernetes/kubernetes-api-error.ts';
 import { errorCode } from '../../observability/error-code.ts';
 import type { Clock } from '../../time/clock.ts';
 import { TlsCertificate } from '../serve/tls-certificate.ts';
+import { nameTlsProblem } from './name-tls-problem.ts';
 
 export type DecorateFile = 'rules' | 'requesters' | 'signing-keys' | 'tls';
 
@@ -139,7 +140,11 @@ async function openFiles(
   });
   const certificate =
     tls.mode === 'files'
-      ? await TlsCertificate.open({ ...tls, clock }).catch((error: unknown) => note(error, problems))
+      ? await TlsCertificate.open({ ...tls, clock }).catch((error: unknown) => {
+          if (!(error instanceof ConfigError)) throw error;
+          problems.push(...error.problems.map(nameTlsProblem));
+          return undefined;
+        })
       : undefined;
   return {
     rules,
@@ -241,9 +246,9 @@ function loadKubernetes(config: DecorateConfig, problems: ConfigProblem[]): Kube
   }
 }
 
-function note(error: unknown, problems: ConfigProblem[], key?: string): undefined {
+function note(error: unknown, problems: ConfigProblem[], key: string): undefined {
   if (!(error instanceof ConfigError)) throw error;
-  problems.push(...error.problems.map((problem) => (key === undefined ? problem : below(key, problem))));
+  problems.push(...error.problems.map((problem) => below(key, problem)));
   return undefined;
 }
 

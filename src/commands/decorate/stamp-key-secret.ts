@@ -34,6 +34,8 @@ export interface StampKeySecretOptions {
 /** How often the Secret is looked at: a key that somebody has announced is known to all long before it signs. */
 export const LOOK_INTERVAL_MS = 30_000;
 const RETRY_INTERVAL_MS = 5_000;
+/** Times in a row that others may write the ConfigMap in between. */
+const MAX_ATTEMPTS = 5;
 const ANNOTATIONS = {
   'kerbridge.dev/purpose': 'keys that sign for whom pods speak; whoever reads them can be any user',
 };
@@ -112,13 +114,21 @@ export class StampKeySecret {
   }
 
   async #read(signal: AbortSignal): Promise<string> {
-    const { secrets, name } = this.#options;
+    const { secrets, namespace, name } = this.#options;
     const found = await secrets.get(name, { signal });
     if (found !== undefined) {
       if (found.text === undefined) throw this.#unusable(`is not of type ${STAMP_KEYS_TYPE}`);
       return found.text.reveal();
     }
     // Deleted, or not made yet. What signed until now goes on: with another key all stamps would be worth nothing.
+    if (this.#keys === undefined && (await this.#arePublished(signal))) {
+      // Another replica may have made it since: it is there before its public part is.
+      const late = await secrets.get(name, { signal });
+      if (late?.text !== undefined) return late.text.reveal();
+      throw new StampKeySecretError(
+        `Secret ${namespace}/${name} is gone, and ConfigMap ${name} still has its public keys: restore the Secret; or delete the ConfigMap too, and new keys are made, which make all stamps that there are worthless`,
+      );
+    }
     const keys = this.#keys ?? { keys: [newSigningKey()] };
     const made = await secrets.create(
       name,
@@ -132,18 +142,32 @@ export class StampKeySecret {
     return record.text.reveal();
   }
 
+  async #arePublished(signal: AbortSignal): Promise<boolean> {
+    const { configMaps, namespace, name } = this.#options;
+    const found = await configMaps.getConfigMap({ namespace, name }, { signal });
+    return found?.data[STAMP_KEYS_KEY] !== undefined;
+  }
+
   async #publish(keys: StampPrivateKeys, signal: AbortSignal): Promise<void> {
     const { configMaps, namespace, name } = this.#options;
     const id = { namespace, name };
     const data = { [STAMP_KEYS_KEY]: formatPublicKeys(publicKeysOf(keys)) };
-    const found = await configMaps.getConfigMap(id, { signal });
-    if (found?.data[STAMP_KEYS_KEY] === data[STAMP_KEYS_KEY]) return;
-    const done =
-      found === undefined
-        ? await configMaps.createConfigMap(id, data, { signal })
-        : await configMaps.patchConfigMap(id, { ...found, data }, { signal });
-    if (!done) throw new StampKeySecretError(`ConfigMap ${name} was changed by others: it is tried again`);
-    this.#options.onEvent({ event: 'published' });
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+      const found = await configMaps.getConfigMap(id, { signal });
+      if (found?.data[STAMP_KEYS_KEY] === data[STAMP_KEYS_KEY]) return;
+      const isWritten =
+        found === undefined
+          ? await configMaps.createConfigMap(id, data, { signal })
+          : await configMaps.patchConfigMap(id, { ...found, data }, { signal });
+      if (isWritten) {
+        this.#options.onEvent({ event: 'published' });
+        return;
+      }
+      // Another replica was faster, with the same most likely.
+    }
+    throw new StampKeySecretError(
+      `ConfigMap ${namespace}/${name} was changed by others ${MAX_ATTEMPTS} times in a row: find out who else writes it`,
+    );
   }
 
   #unusable(what: string): StampKeySecretError {
