@@ -48,18 +48,17 @@ export async function copyDeploy(stack: Stack): Promise<DeployCopy> {
   await copyFile(stack.keytabs.kerbridge, join(files, 'kerbridge.keytab'));
   await promisify(execFile)('sh', [join(overlay, 'make-certificate.sh')]);
   // The stack's HDFS speaks plain HTTP: the edit that the comment in that file is about.
-  await edit(join(overlay, 'kerbridge.yaml'), (text) =>
-    text.replace('# allowPlainHttp: true', 'allowPlainHttp: true'),
-  );
+  for (const config of [
+    join(overlay, 'kerbridge.yaml'),
+    join(root, 'overlays/production-example/kerbridge.yaml'),
+  ])
+    await edit(config, (text) => text.replace('# allowPlainHttp: true', 'allowPlainHttp: true'));
   await edit(join(overlay, 'kustomization.yaml'), (text) =>
     text.replace('newName: kerbridge', `newName: ${IMAGE_NAME}`),
   );
   const overlays: Readonly<Record<string, object>> = {
     'with-prometheus': { components: ['../../components/prometheus'] },
-    'with-decorate': {
-      components: ['../../components/decorate'],
-      secretGenerator: [{ name: 'kerbridge-stamp-keys', literals: ['keys.json={"keys":[]}'] }],
-    },
+    'with-decorate': { components: ['../../components/decorate'] },
   };
   for (const [name, more] of Object.entries(overlays)) {
     await mkdir(join(root, 'overlays', name));

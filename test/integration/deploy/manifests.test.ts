@@ -15,6 +15,7 @@ const KUSTOMIZATIONS = [
   'base',
   'overlays/quick-start',
   'overlays/quick-start-check',
+  'overlays/production-example',
   'overlays/with-prometheus',
   'overlays/with-decorate',
 ];
@@ -236,7 +237,20 @@ describe('deploy/ on the real API server', () => {
     it('may read no Secret but its own', () => {
       const { rules } = oneOf(rendered, 'Role', 'kerbridge-decorate') as unknown as { rules: Rule[] };
       const reads = rules.filter(({ verbs }) => verbs.some((verb) => verb !== 'create'));
-      expect(reads).toEqual([expect.objectContaining({ resourceNames: ['kerbridge-decorate-ca'] })]);
+      expect(reads).toEqual([
+        {
+          apiGroups: [''],
+          resources: ['secrets'],
+          resourceNames: ['kerbridge-decorate-tls', 'kerbridge-stamp-keys'],
+          verbs: ['get', 'update'],
+        },
+        {
+          apiGroups: [''],
+          resources: ['configmaps'],
+          resourceNames: ['kerbridge-stamp-keys'],
+          verbs: ['get', 'patch'],
+        },
+      ]);
       const cluster = (oneOf(rendered, 'ClusterRole', 'kerbridge-decorate') as unknown as { rules: Rule[] })
         .rules;
       expect(cluster.flatMap(({ resources }) => resources)).not.toContain('secrets');

@@ -6,7 +6,7 @@ import type { Manifest } from './deploy-copy.ts';
 
 const volume = z.looseObject({
   name: z.string(),
-  configMap: z.object({ name: z.string() }).optional(),
+  configMap: z.object({ name: z.string(), optional: z.boolean().optional() }).optional(),
   secret: z.object({ secretName: z.string() }).optional(),
 });
 
@@ -38,7 +38,9 @@ export async function mountVolumes(
       for (const [file, text] of Object.entries(record ?? {}))
         files.push([file, Buffer.from(text, encoding)]);
     };
-    if (configMap !== undefined) {
+    const isThere = (name: string) =>
+      manifests.some((each) => each.kind === 'ConfigMap' && each.metadata.name === name);
+    if (configMap !== undefined && (configMap.optional !== true || isThere(configMap.name))) {
       const found = oneOf(manifests, 'ConfigMap', configMap.name);
       add(data.parse(found).data, 'utf8');
       add(binary.parse(found).binaryData, 'base64');

@@ -53,6 +53,16 @@ const HEALTHY: Series = {
   'kerbridge_authentications_total{pod="a",outcome="refused",reason="expired"}': rising(2),
   'kerbridge_identifications_total{pod="a",outcome="refused",reason="denied"}': rising(2),
   'kerbridge_log_lines_dropped_total{pod="a"}': constant(0),
+  // And one of decorate, with its own authority: twelve days are enough for a certificate of that.
+  'kerbridge_file_ok{pod="a",file="stamp-keys"}': constant(1),
+  'kerbridge_build_info{pod="d"}': constant(1),
+  'kerbridge_admission_reviews_in_flight{pod="d"}': constant(0),
+  'kerbridge_admission_reviews_total{pod="d",route="/mutate",outcome="changed"}': rising(60),
+  'kerbridge_admission_reviews_total{pod="d",route="/mutate",outcome="refused"}': rising(2),
+  'kerbridge_admission_reviews_total{pod="d",route="/mutate",outcome="could-not-check"}': constant(1),
+  'kerbridge_admission_reviews_total{pod="d",route="/mutate",outcome="unauthenticated"}': constant(1),
+  'kerbridge_tls_certificate_not_after_timestamp_seconds{pod="d"}': constant(12 * day),
+  'kerbridge_own_ca_not_after_timestamp_seconds{pod="d"}': constant(300 * day),
 };
 
 /** By alert: what is otherwise when it must fire. */
@@ -108,6 +118,19 @@ const TROUBLE: Readonly<Record<string, Series>> = {
     'kerbridge_identifications_total{pod="a",outcome="refused",reason="denied"}': '_x120',
   },
   KerbridgeLogLinesDropped: { 'kerbridge_log_lines_dropped_total{pod="a"}': rising(1) },
+  KerbridgeDecorateAbsent: { 'kerbridge_admission_reviews_in_flight{pod="d"}': '_x120' },
+  KerbridgeDecorateFails: {
+    'kerbridge_admission_reviews_total{pod="d",route="/mutate",outcome="could-not-check"}': rising(1),
+  },
+  KerbridgeDecorateUnauthenticated: {
+    'kerbridge_admission_reviews_total{pod="d",route="/mutate",outcome="unauthenticated"}': rising(1),
+  },
+  KerbridgeDecorateRefusesMany: {
+    'kerbridge_admission_reviews_total{pod="d",route="/mutate",outcome="refused"}': rising(70),
+  },
+  KerbridgeDecorateCertificateNotRenewed: {
+    'kerbridge_tls_certificate_not_after_timestamp_seconds{pod="d"}': constant(6 * day),
+  },
 };
 
 /** A certificate that expires tomorrow is also one that expires within two weeks. */
@@ -164,6 +187,13 @@ describe('the alerts', () => {
 
   it('are silent when nothing is wrong', async () => {
     expect(await firing(HEALTHY, [])).toMatchObject({ exitCode: 0 });
+  });
+
+  it('do not miss decorate where nothing wants signatures', async () => {
+    const without = Object.entries(HEALTHY).filter(
+      ([series]) => !series.includes('pod="d"') && !series.includes('stamp-keys'),
+    );
+    expect(await firing(Object.fromEntries(without), [])).toMatchObject({ exitCode: 0 });
   });
 
   it.each(rules)('$alert fires when it should, and no other with it', async ({ alert }) => {
