@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 import { coldBench } from './cold/cold.bench.ts';
+import { decorateBench } from './decorate/decorate.bench.ts';
 import { freshBench } from './http/fresh.bench.ts';
 import { hotBench } from './http/hot.bench.ts';
 import { reflectorBench } from './reflector/reflector.bench.ts';
@@ -20,6 +21,7 @@ const parts: readonly Bench[] = [
   scaleBench,
   coldBench,
   stormBench,
+  decorateBench,
 ];
 const RESULTS_FILE = 'bench-results.json';
 

@@ -152,7 +152,8 @@ const dependency = (name: string, check: () => Promise<void>): Dependency => ({
   check,
 });
 
-function decoratorParts(
+/** What the decisions ask, by that plan. */
+export function decoratorParts(
   plan: DecoratePlan,
   { keys, clock }: { readonly keys: () => StampKeysNow | undefined; readonly clock: Clock },
 ): DecoratorParts {
