@@ -13,6 +13,13 @@ const textOf = (value: unknown): string => {
 const nested = (depth: number, [open, close]: readonly [string, string] = ['[', ']']): unknown =>
   JSON.parse(`${open.repeat(depth)}${open === '[' ? '' : '1'}${close.repeat(depth)}`);
 
+function byHand(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(byHand).join()}]`;
+  const members = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${byHand(member)}`).join()}}`;
+}
+
 describe('canonicalJson', () => {
   it.each<[string, unknown, string]>([
     ['a number beyond all', JSON.parse('{"a":1e400}'), 'it has a number that is too large to be held'],
@@ -53,6 +60,16 @@ describe('canonicalJson', () => {
       '["\\ud800","\\udfff","\ufffd"]',
     ],
     ['takes __proto__ for a key', JSON.parse('{"b":1,"__proto__":{"a":[]}}'), '{"__proto__":{"a":[]},"b":1}'],
+    [
+      'sorts __proto__ and numbers below one',
+      JSON.parse('{"a":{"__proto__":{"9":1,"10":[{"b":1,"a":2}]},"A":0}}'),
+      '{"a":{"A":0,"__proto__":{"10":[{"a":2,"b":1}],"9":1}}}',
+    ],
+    [
+      'calls nothing of a tenant',
+      { toJSON: 'x', length: 1, constructor: null },
+      '{"constructor":null,"length":1,"toJSON":"x"}',
+    ],
     ['tells empty from null', [{}, [], null, '', false], '[{},[],null,"",false]'],
   ])('%s', (_, value, text) => {
     expect(textOf(value)).toBe(text);
@@ -64,6 +81,40 @@ describe('canonicalJson', () => {
         const normal: unknown = JSON.parse(JSON.stringify(one));
         expect(textOf(one) === textOf(other)).toBe(sameJson(normal, JSON.parse(JSON.stringify(other))));
         expect(JSON.parse(textOf(one))).toEqual(normal);
+      }),
+    );
+  });
+
+  it('writes what one would write by hand, whatever the keys are', () => {
+    const keys = fc.constantFrom(
+      'a',
+      'b',
+      '',
+      'Z',
+      'ö',
+      '9',
+      '10',
+      '1a',
+      '-1',
+      '__proto__',
+      'toJSON',
+      'valueOf',
+    );
+    const { tree } = fc.letrec<{ readonly tree: string }>((tie) => ({
+      // As text: what JSON.parse makes has a key __proto__ of its own.
+      tree: fc.oneof(
+        { maxDepth: 4, withCrossShrink: true },
+        fc.jsonValue({ maxDepth: 0 }).map((value) => JSON.stringify(value)),
+        fc.array(tie('tree'), { maxLength: 3 }).map((elements) => `[${elements.join()}]`),
+        fc
+          .uniqueArray(fc.tuple(keys, tie('tree')), { selector: ([key]) => key, maxLength: 6 })
+          .map((members) => `{${members.map(([key, value]) => `${JSON.stringify(key)}:${value}`).join()}}`),
+      ),
+    }));
+    fc.assert(
+      fc.property(tree, (text) => {
+        const value: unknown = JSON.parse(text);
+        expect(textOf(value)).toBe(byHand(value));
       }),
     );
   });

@@ -186,7 +186,6 @@ function variableOf(n: number): object {
   const name = `TRAIN_SETTING_${n}`;
   if (n % 5 === 0)
     return { name, valueFrom: { configMapKeyRef: { name: 'train-settings', key: `setting-${n}` } } };
-  if (n % 7 === 0)
-    return { name, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } };
+  if (n % 7 === 0) return { name, valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } };
   return { name, value: `https://service-${n}.team.svc.cluster.local:8443/api?limit=${n}&format="json"` };
 }
