@@ -1,8 +1,10 @@
 import { temporaryFolder } from '../../integration/hadoop/hdfs-token-service.ts';
 import type { Bench } from '../bench.ts';
+import { measureCreate } from './created-pods.ts';
 import { measureReviewCpu } from './review-cpu.ts';
+import { measureWebhook } from './webhook-load.ts';
 
-/** The ID decorator: what a review costs, how many it stands, and what a pod's CREATE takes longer by it. */
+/** The ID decorator: what a review costs, how many it stands, and how much longer the CREATE of a pod takes by it. */
 export const decorateBench: Bench = {
   name: 'decorate',
   run: async (print, record) => {
@@ -14,5 +16,25 @@ export const decorateBench: Bench = {
       if (name === 'pod, mutate') record('decorateCpuMs100k', p50Ms);
       if (name === 'Deployment, mutate') record('decorateTemplateCpuMs100k', p50Ms);
     }
+
+    const webhook = await measureWebhook(folder.path);
+    for (const [name, figures] of Object.entries(webhook)) {
+      const { perSecond, p50Ms, p99Ms, connections, errors, firstError } = figures;
+      print(
+        `${name}: ${perSecond.toFixed(0)} reviews/s, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, ${errors} errors; ` +
+          `${figures.decorateCpuShare.toFixed(2)} of a core, ${figures.decorateCpuMs.toFixed(2)} ms of CPU a review, ${figures.cpuShare.toFixed(2)} of a core for who asks, ${connections} connections`,
+      );
+      if (firstError !== undefined) print(`${name}: the first error: ${firstError.slice(0, 300)}`);
+    }
+    record('decorateErrors500', webhook.paced.errors);
+    record('decorateCpuShare500', webhook.paced.decorateCpuShare);
+    record('decorateMostPerSecond', webhook.most.perSecond);
+
+    const { optedIn, others } = await measureCreate();
+    for (const [name, { pods, p50Ms, p99Ms }] of Object.entries({ 'opted in': optedIn, others })) {
+      print(`CREATE, ${name}: p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms (${pods} pods)`);
+    }
+    record('createAddedP50Ms', optedIn.p50Ms - others.p50Ms);
+    record('createAddedP99Ms', optedIn.p99Ms - others.p99Ms);
   },
 };
