@@ -133,7 +133,8 @@ class WebhookCall {
     const gone = new AbortController();
     this.#response.once('close', () => {
       quota.give(bytes);
-      gone.abort(new ReviewOverError('the API server waits no longer'));
+      // Comes after each answer too, when nobody waits for anything any more.
+      if (!this.#response.writableFinished) gone.abort(new ReviewOverError('the API server waits no longer'));
     });
     await this.#review(gone.signal);
   }

@@ -14,6 +14,7 @@ import { deploymentOfSize, podOfSize, reviewBytesOf } from './review-of.ts';
 
 const BYTES = 100_000;
 const WARM_UP = 300;
+const WARM_UP_MS = 3_000;
 const REVIEWS = 1_000;
 const MOST_MS = 8_000;
 
@@ -91,15 +92,15 @@ async function measure(
   decide: Decide,
 ): Promise<Pick<CpuFigures, 'reviews' | 'p50Ms' | 'p99Ms'>> {
   const tookMs: number[] = [];
-  const endAt = performance.now() + MOST_MS;
-  for (let n = 0; n < WARM_UP + REVIEWS && performance.now() < endAt; n += 1) {
+  const startedAt = performance.now();
+  for (let n = 0; tookMs.length < REVIEWS && performance.now() < startedAt + MOST_MS; n += 1) {
     const before = process.cpuUsage();
     const review = readAdmissionReview(bytes);
     const decision = await decide(review, signal);
     const answer = writeAdmissionReview(review.uid, decision);
     const { user, system } = process.cpuUsage(before);
     if (!answer.includes('"allowed":true')) throw new Error(`a review is not let through: ${answer}`);
-    if (n >= WARM_UP) tookMs.push((user + system) / 1_000);
+    if (n >= WARM_UP || performance.now() > startedAt + WARM_UP_MS) tookMs.push((user + system) / 1_000);
   }
   tookMs.sort((one, other) => one - other);
   const at = (part: number): number => tookMs[Math.floor(part * (tookMs.length - 1))] ?? Number.NaN;
