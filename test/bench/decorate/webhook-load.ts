@@ -3,7 +3,7 @@ import { ask, start } from '../http/process.ts';
 import { decorateFiles } from './decorate-files.ts';
 import type { ReviewFigures, ReviewLoad } from './review-load.ts';
 
-const PER_SECOND = 500;
+export const PACE_PER_SECOND = 500;
 const CALLERS = 64;
 const LOAD = { bytes: 5_000, warmUpMs: 2_000, forMs: 10_000 };
 
@@ -41,7 +41,7 @@ export async function measureWebhook(folder: string): Promise<WebhookFigures> {
   };
   try {
     await new Promise((resolve) => generator.once('message', resolve));
-    const paced = await load({ perSecond: PER_SECOND });
+    const paced = await load({ perSecond: PACE_PER_SECOND });
     return { paced, most: await load({ callers: CALLERS }) };
   } finally {
     generator.disconnect();
