@@ -1,5 +1,6 @@
 import type { StampPublicKeys, StampSigningKey } from '../identity/stamps/stamp-keys.ts';
 import type { Clock } from '../time/clock.ts';
+import type { Injection } from './inject/injection.ts';
 import type { ReadObject, ResourceName } from './look-ups.ts';
 import type { IsExempt } from './requester/requester-rules.ts';
 import type { MapRequester, VerifyPodStamp } from './requester/requester.ts';
@@ -48,6 +49,8 @@ export interface DecoratorParts {
   readonly isExempt: IsExempt;
   /** What of other people's stamped pods is guarded. */
   readonly guard: GuardSwitches;
+  /** undefined: nothing is injected, and a pod that asks for it is refused. */
+  readonly injection?: Injection | undefined;
   readonly clock: Clock;
   /** Of the letters and digits that names may have, so many. */
   readonly randomName: (length: number) => string;

@@ -3,6 +3,9 @@ import { type PodStamp, signPodStamp, verifyPodStamp } from '../identity/stamps/
 import type { DecoratorParts, StampKeysNow } from './decorator-parts.ts';
 import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
 import { nameOf } from './generated-name.ts';
+import { injectFetcher } from './inject/inject-fetcher.ts';
+import { INJECT_LABEL } from './inject/injection.ts';
+import { asksForInjection } from './inject/injection-wish.ts';
 import { annotationsOf, textIn } from './object-metadata.ts';
 import { Draft } from './patch/draft.ts';
 import { quote } from './requester/quote.ts';
@@ -41,19 +44,26 @@ export async function stampPod(
     stampFor(review, { podName, user: whose.user }, { parts, keys }),
   );
   draft.set(['metadata', 'labels', STAMPED_LABEL], STAMPED);
+  const injected = injectFetcher(draft, parts);
+  // check: pod-injectable
+  if (injected.outcome === 'refused') return refuse(injected.reason, injected.text, whose.user);
   const drafted = draft.finish();
   // check: pod-stampable
   if (!drafted.ok)
     return refuse('object-malformed', `the pod can't be stamped: ${drafted.problem}`, whose.user);
   const before = textIn(annotationsOf(review.object), parts.annotation);
+  const warnings = [
+    ...(before === undefined || before === whose.user
+      ? []
+      : [`${parts.annotation} was ${quote(before)}: this pod speaks for ${quote(whose.user)}`]),
+    ...(injected.outcome === 'injected' ? injected.warnings : []),
+  ];
   return {
     outcome: 'allowed',
     patch: drafted.operations,
     user: whose.user,
     auditAnnotations: { user: whose.user, via: whose.via },
-    ...(before === undefined || before === whose.user
-      ? {}
-      : { warnings: [`${parts.annotation} was ${quote(before)}: this pod speaks for ${quote(whose.user)}`] }),
+    ...(warnings.length === 0 ? {} : { warnings }),
   };
 }
 
@@ -93,5 +103,12 @@ function leaveUnstamped(
   const drafted = draft.finish();
   if (!drafted.ok)
     return refuse('object-malformed', `the pod can't be cleaned of stamps: ${drafted.problem}`);
-  return { outcome: 'allowed', patch: drafted.operations, auditAnnotations: { nobody: why } };
+  return {
+    outcome: 'allowed',
+    patch: drafted.operations,
+    auditAnnotations: { nobody: why },
+    ...(asksForInjection(object)
+      ? { warnings: [`the pod speaks for nobody: ${INJECT_LABEL} gives it nothing`] }
+      : {}),
+  };
 }

@@ -2,6 +2,7 @@ import { POD_STAMP_ANNOTATION, STAMPED_LABEL } from '../identity/stamps/stamp-an
 import { verifyPodStamp } from '../identity/stamps/pod-stamp.ts';
 import type { DecoratorParts, StampKeysNow } from './decorator-parts.ts';
 import { refuse, type Stopped } from './decisions.ts';
+import { missingOfInjected } from './inject/check-injected.ts';
 import { annotationsOf, labelsOf, metadataText, textIn } from './object-metadata.ts';
 import { quote } from './requester/quote.ts';
 import type { AdmissionDecision } from './review/admission-decision.ts';
@@ -23,7 +24,10 @@ export async function validatePod(
   const whose = await whosePod(review, parts, keys, signal);
   if (whose.outcome === 'nobody') return checkNothing(review, parts) ?? { outcome: 'allowed' };
   if (whose.outcome !== 'user') return whose;
-  return checkStamp(review, whose.user, { parts, keys }) ?? { outcome: 'allowed', user: whose.user };
+  return (
+    checkStamp(review, whose.user, { parts, keys }) ??
+    checkInjection(review, whose.user, parts) ?? { outcome: 'allowed', user: whose.user }
+  );
 }
 
 const OVERWRITTEN =
@@ -79,5 +83,17 @@ function checkStamp(
   // check: final-stamp-fresh
   if (age > MAX_AGE_SECONDS)
     return refuse('stamp-old', `the stamp of the pod is ${age} s old: ${OVERWRITTEN}`, user);
+  return undefined;
+}
+
+function checkInjection({ object }: PodReview, user: string, parts: DecoratorParts): Stopped | undefined {
+  const missing = missingOfInjected(object, parts);
+  // check: final-injection
+  if (missing !== undefined)
+    return refuse(
+      'injection-removed',
+      `what Kerbridge has injected into the pod is not as it was: ${missing}. Try again; if it stays so, another admission webhook changes it after Kerbridge’s, and an administrator has to except it there`,
+      user,
+    );
   return undefined;
 }

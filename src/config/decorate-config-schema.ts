@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { injectionSchema } from './injection-schema.ts';
 import { address, admin, duration, name, objectName, path, port, text, userNaming } from './schema-parts.ts';
 import { templateResourcesSchema } from './template-resources-schema.ts';
 
@@ -106,6 +107,7 @@ export const decorateConfigSchema = z.strictObject({
       ephemeralContainers: z.boolean().default(true),
     })
     .prefault({}),
+  injection: injectionSchema.optional(),
   audit: z.strictObject({ file: path.optional() }).prefault({}),
   auditOnly: z.boolean().default(false),
   limits: z

@@ -44,6 +44,7 @@ describe('parseDecorateConfig', () => {
       signing: { from: 'file', keysFile: '/keys.json' },
       templates: { customResources: [], kube2hadoopPathsFile: undefined },
       guard: { connect: true, images: true, ephemeralContainers: true },
+      injection: undefined,
       audit: { file: undefined },
       auditOnly: false,
       limits: { kubernetesCallTimeoutMs: 3_000, reviews: 600 },

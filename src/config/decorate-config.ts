@@ -3,6 +3,7 @@ import type { ConfigProblem } from './config-problem.ts';
 import { decorateConfigSchema, type RawDecorateConfig } from './decorate-config-schema.ts';
 import { milliseconds } from './duration.ts';
 import { explainIssue } from './explain-issue.ts';
+import { type InjectionConfig, toInjection } from './injection-schema.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { deepFreeze, valueAt } from './plain-data.ts';
 import type { templateResourcesSchema } from './template-resources-schema.ts';
@@ -48,6 +49,8 @@ export interface DecorateConfig {
     readonly images: boolean;
     readonly ephemeralContainers: boolean;
   };
+  /** undefined: a pod that asks for it is refused. */
+  readonly injection: InjectionConfig | undefined;
   /** undefined: standard error. */
   readonly audit: { readonly file: string | undefined };
   /** What would be refused or changed is only told. */
@@ -119,6 +122,7 @@ function toDecorateConfig(raw: RawDecorateConfig): DecorateConfig {
       kube2hadoopPathsFile: templates.kube2hadoopPathsFile,
     },
     guard: raw.guard,
+    injection: raw.injection === undefined ? undefined : toInjection(raw.injection),
     audit: { file: raw.audit.file },
     auditOnly: raw.auditOnly,
     limits: {

@@ -189,6 +189,7 @@ export function decoratorParts(
     },
     isExempt: (requester, from, namespace) => plan.requesterRules().isExempt(requester, from, namespace),
     guard: config.guard,
+    injection: config.injection,
     clock,
     randomName,
   };
