@@ -4,7 +4,7 @@ import { quote } from '../requester/quote.ts';
 import { type Part, fetchersFor, volumesFor } from './fetcher-parts.ts';
 import { holds } from './holds.ts';
 import { injectContainer } from './inject-container.ts';
-import { INJECT_LABEL, INJECTED_ANNOTATION, type Injection } from './injection.ts';
+import { CONTAINERS_ANNOTATION, INJECT_LABEL, INJECTED_ANNOTATION, type Injection } from './injection.ts';
 import {
   type InjectionWish,
   type NotInjectable,
@@ -38,10 +38,14 @@ export function injectFetcher(
       `the pod has the label ${INJECT_LABEL}, and nothing is set up here to be injected: take the label off, or ask an administrator to set "injection" in the configuration of kerbridge decorate`,
     );
   const done = injectInto(draft, { injection, wish });
-  if (done.outcome === 'injected')
-    draft.set(['metadata', 'annotations', INJECTED_ANNOTATION], done.containers);
-  return done;
+  if (done.outcome === 'refused') return done;
+  draft.set(['metadata', 'annotations', INJECTED_ANNOTATION], done.containers);
+  return { outcome: 'injected', warnings: done.warnings };
 }
+
+/** Far more than any pod has, and few enough to be done with at once. */
+const MAX_CONTAINERS = 250;
+const MAX_WARNINGS = 5;
 
 interface Asked {
   readonly injection: Injection;
@@ -57,14 +61,18 @@ export function injectInto(
   | NotInjectable {
   const pod = draft.get([]);
   const containers = userContainersOf(pod).filter(({ name }) => wish.containers?.has(name) !== false);
-  const warnings: string[] = [];
+  if (containers.length > MAX_CONTAINERS)
+    return notInjectable(
+      'injection-too-many',
+      `the pod has more than ${MAX_CONTAINERS} containers that would get tokens: name those that need them in the annotation ${CONTAINERS_ANNOTATION}`,
+    );
+  const keepingConf: string[] = [];
   let hasConf = false;
   for (const container of containers) {
     const done = injectContainer(draft, container, injection);
     if (done.outcome === 'refused') return done;
     hasConf ||= done.conf === 'given';
-    if (done.conf === 'own')
-      warnings.push(`the container ${quote(container.name)} keeps its own HADOOP_CONF_DIR`);
+    if (done.conf === 'own') keepingConf.push(container.name);
   }
   const taken =
     addParts(draft, { list: 'volumes', parts: volumesFor(injection, hasConf), where: 'back' }) ??
@@ -76,7 +84,13 @@ export function injectInto(
     });
   if (taken !== undefined) return taken;
   addGroup(draft, injection.group);
-  return { outcome: 'injected', containers: containers.map(({ name }) => name).join(), warnings };
+  return {
+    outcome: 'injected',
+    containers: containers.map(({ name }) => name).join(),
+    warnings: keepingConf
+      .slice(0, MAX_WARNINGS)
+      .map((name) => `the container ${quote(name)} keeps its own HADOOP_CONF_DIR`),
+  };
 }
 
 interface Parts {
