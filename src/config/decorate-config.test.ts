@@ -54,6 +54,79 @@ describe('parseDecorateConfig', () => {
     });
   });
 
+  const fetcher = { image: 'kerbridge-fetch:1', url: 'https://kerbridge.kerbridge:8443' };
+  const injecting = (changes: object) => ({ ...minimal, injection: { ...fetcher, ...changes } });
+
+  it('injects what an image and a URL say, and needs no more', () => {
+    expect(configOf(injecting({})).injection).toEqual({
+      ...fetcher,
+      program: 'fetch-credentials.sh',
+      audience: 'kerbridge',
+      cluster: undefined,
+      authority: undefined,
+      hadoopConf: undefined,
+      group: 60_832,
+      resources: { cpu: '20m', memory: '32Mi', cpuLimit: undefined },
+    });
+    expect(configOf(injecting({ program: 'kerbridge' })).injection?.resources).toEqual({
+      cpu: '50m',
+      memory: '128Mi',
+      cpuLimit: undefined,
+    });
+    const given = {
+      authority: { configMap: 'ca' },
+      hadoopConf: { configMap: 'conf' },
+      resources: { cpu: '1' },
+    };
+    expect(configOf(injecting(given)).injection).toMatchObject({
+      authority: { configMap: 'ca', key: 'ca.crt' },
+      hadoopConf: { configMap: 'conf', krb5Conf: false },
+      resources: { cpu: '1', memory: '32Mi' },
+    });
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['no image', { image: undefined }, /^injection\.image: is required$/],
+    ['no URL', { url: undefined }, /^injection\.url: is required$/],
+    ['an image with a blank', { image: 'a b' }, /^injection\.image: must be the name of an image/],
+    ['an empty image', { image: '' }, /^injection\.image: must be the name of an image/],
+    ['a URL without a scheme', { url: 'kerbridge:8443' }, /^injection\.url: must be http\(s\)/],
+    ['a URL of another scheme', { url: 'ftp://kerbridge' }, /^injection\.url: must be http/],
+    ['a URL with a password', { url: 'https://u:p@kerbridge' }, /^injection\.url: must be http/],
+    ['a URL with a query', { url: 'https://kerbridge/?a=b' }, /^injection\.url: must be http/],
+    ['a URL with a fragment', { url: 'https://kerbridge/#a' }, /^injection\.url: must be http/],
+    ['a URL that would be expanded', { url: 'https://$(A)/' }, /^injection\.url: must be http/],
+    ['another program', { program: 'curl' }, /^injection\.program: expected one of/],
+    ['a cluster in capitals', { cluster: 'A' }, /^injection\.cluster: must be 1 to 63/],
+    ['an authority without a ConfigMap', { authority: {} }, /^injection\.authority\.configMap: is required$/],
+    [
+      'a key with a slash',
+      { authority: { configMap: 'a', key: 'a/b' } },
+      /^injection\.authority\.key: must be/,
+    ],
+    [
+      'a ConfigMap that is no name',
+      { hadoopConf: { configMap: 'A' } },
+      /^injection\.hadoopConf\.configMap: must/,
+    ],
+    ['the group of root', { group: 0 }, /^injection\.group: /],
+    [
+      'memory without bounds',
+      { resources: { memory: '-1' } },
+      /^injection\.resources\.memory: must be a quantity/,
+    ],
+    ['no memory', { resources: { memory: '0Mi' } }, /^injection\.resources\.memory: must be a quantity/],
+    [
+      'a unit that is none',
+      { resources: { cpu: '1 core' } },
+      /^injection\.resources\.cpu: must be a quantity/,
+    ],
+  ])('refuses to inject with %s', (_, changes, problem) => {
+    const problems = problemsOf(injecting(changes));
+    expect(problems).toEqual([expect.stringMatching(problem)]);
+    expect(problems.join()).not.toContain('u:p');
+  });
+
   it('takes an authority of our own, and keys of a Secret', () => {
     const config = configOf({
       tls: { ownCa: { dnsNames: ['d.k.svc'] }, clients: { caFile: '/ca.crt', names: ['api'] } },

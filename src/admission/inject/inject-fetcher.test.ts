@@ -233,12 +233,12 @@ describe('injectFetcher', () => {
     const second = new Draft(draft.get([]));
     injectFetcher(second, { injection: CONF });
     expect(second.finish()).toMatchObject({ ok: true, operations: [] });
-    const containers = many(100_000);
+    const containers = many(251);
     expect(inject({ spec: { containers } }).injected).toMatchObject({
       reason: 'injection-too-many',
       text: expect.stringMatching(/more than 250 containers/),
     });
-    const annotations = { 'kerbridge.dev/inject-containers': 'c7,c99999' };
+    const annotations = { 'kerbridge.dev/inject-containers': 'c7,c250' };
     expect(inject({ annotations, spec: { containers } }).injected).toMatchObject({ outcome: 'injected' });
   });
 
@@ -248,6 +248,6 @@ describe('injectFetcher', () => {
       env: [{ name: 'HADOOP_CONF_DIR', value: '/opt/conf' }],
     }));
     const { injected } = inject({ spec: { containers } });
-    expect(injected).toMatchObject({ warnings: expect.objectContaining({ length: 5 }) });
+    expect(injected.outcome === 'injected' && injected.warnings).toHaveLength(5);
   });
 });

@@ -36,11 +36,12 @@ export class DecorateWorld implements AsyncDisposable {
   readonly folder: string;
   readonly port: number;
   decorate: DecorateProcess | undefined;
+  readonly #config: object;
   readonly #kubeconfig: string;
   readonly #disposables: AsyncDisposableStack;
 
   private constructor(
-    parts: Pick<DecorateWorld, 'api' | 'kubectl' | 'stack' | 'folder' | 'port'>,
+    parts: Pick<DecorateWorld, 'api' | 'kubectl' | 'stack' | 'folder' | 'port'> & { readonly config: object },
     disposables: AsyncDisposableStack,
   ) {
     this.api = parts.api;
@@ -48,13 +49,19 @@ export class DecorateWorld implements AsyncDisposable {
     this.stack = parts.stack;
     this.folder = parts.folder;
     this.port = parts.port;
+    this.#config = parts.config;
     this.#kubeconfig = join(parts.folder, 'decorate.kubeconfig');
     this.#disposables = disposables;
   }
 
   static async open({
     controllers = 'own',
-  }: { readonly controllers?: 'own' | 'shared' } = {}): Promise<DecorateWorld> {
+    config = {},
+  }: {
+    readonly controllers?: 'own' | 'shared';
+    /** Of `kerbridge decorate`, on top of what it needs here. */
+    readonly config?: object;
+  } = {}): Promise<DecorateWorld> {
     await using disposables = new AsyncDisposableStack();
     const { path: folder } = disposables.use(await temporaryFolder());
     const dir = join(folder, 'stack');
@@ -63,7 +70,7 @@ export class DecorateWorld implements AsyncDisposable {
     const kubectl = disposables.use(await openKubectl(stack));
     const api = disposables.adopt(await openApi(stack.kubernetes), (each) => each.close());
     const world = new DecorateWorld(
-      { api, kubectl, stack, folder, port: await freePort() },
+      { api, kubectl, stack, folder, port: await freePort(), config },
       disposables.move(),
     );
     await world.#prepare();
@@ -157,6 +164,7 @@ export class DecorateWorld implements AsyncDisposable {
         },
         signing: { secret: { namespace: OWN, name: 'kerbridge-stamp-keys' } },
         requestersFile: join(DEPLOY, 'components/decorate/requesters.yaml'),
+        ...this.#config,
       },
     });
     return this.decorate;
