@@ -30,6 +30,7 @@ const EXAMPLES = [
   'examples/operators.yaml',
   'examples/pod-curl.yaml',
   'examples/pod-fetch.yaml',
+  'examples/pod-injected.yaml',
   'examples/pod-sidecar.yaml',
 ];
 /** A configuration of Prometheus: alerts.test.ts. */
