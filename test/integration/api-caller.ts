@@ -5,12 +5,19 @@ import type { IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { Stack } from '../stack/stack.ts';
+import type { Secret } from '../../src/observability/secret.ts';
 import { loadConfig } from './kubernetes-objects.ts';
 
-/** Who a request comes from; the administrator without. */
+/** Who a request comes from; the administrator without. The administrator impersonates, unless there is a token. */
 export interface Requester {
   readonly user: string;
   readonly groups?: readonly string[];
+  readonly uid?: string;
+  readonly extra?: Readonly<Record<string, string>>;
+  /** A token: whose it is asks, and `user` only says who that is. */
+  readonly bearer?: Secret<string>;
+  /** Whose the token is impersonates `user`. */
+  readonly impersonates?: true;
 }
 
 /** What is written, and how: each kind has its own way through the API server. */
@@ -55,6 +62,19 @@ export interface ApiCaller {
   close(): void;
 }
 
+function impersonate(
+  headers: Record<string, string | string[]>,
+  { user, groups, uid, extra }: Requester,
+): void {
+  // The API server takes a header's bytes for UTF-8; Node writes one byte for each character.
+  headers['impersonate-user'] = Buffer.from(user).toString('latin1');
+  // Without: those that the API server gives to a user, or a service account, by itself.
+  if (groups !== undefined) headers['impersonate-group'] = [...groups, 'system:authenticated'];
+  if (uid !== undefined) headers['impersonate-uid'] = uid;
+  for (const [key, value] of Object.entries(extra ?? {}))
+    headers[`impersonate-extra-${encodeURIComponent(key)}`] = value;
+}
+
 /** Plain requests: no client's idea of how an object is changed is in the way. */
 export async function openApi({ server, caFile, kubeconfig }: Stack['kubernetes']): Promise<ApiCaller> {
   const bearerToken = loadConfig(kubeconfig.admin).getCurrentUser()?.token;
@@ -68,10 +88,8 @@ export async function openApi({ server, caFile, kubeconfig }: Stack['kubernetes'
       accept: 'application/json',
       'content-type': write.method === 'PATCH' ? PATCH_TYPES[write.kind] : 'application/json',
     };
-    if (as !== undefined) {
-      headers['impersonate-user'] = as.user;
-      headers['impersonate-group'] = [...(as.groups ?? []), 'system:authenticated'];
-    }
+    if (as?.bearer !== undefined) headers['authorization'] = `Bearer ${as.bearer.reveal()}`;
+    if (as !== undefined && (as.bearer === undefined || as.impersonates === true)) impersonate(headers, as);
     if (write.method === 'PATCH' && write.kind === 'apply') {
       url.searchParams.set('fieldManager', FIELD_MANAGER);
       url.searchParams.set('force', 'true');

@@ -2,6 +2,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parsePublicKeys } from '../../../src/identity/stamps/read-stamp-keys.ts';
 import { verifyPodStamp, type PodStamp } from '../../../src/identity/stamps/pod-stamp.ts';
+import type { StampPublicKeys } from '../../../src/identity/stamps/stamp-keys.ts';
 import { POD_STAMP_ANNOTATION } from '../../../src/identity/stamps/stamp-annotations.ts';
 import { silent } from '../../stack/progress.ts';
 import { down, type Stack, upKubernetes } from '../../stack/stack.ts';
@@ -17,7 +18,7 @@ import { until } from '../until.ts';
 export const TEAM = 'team';
 export const OTHERS = 'others';
 export const ANNOTATION = 'iddecorator.username';
-const OWN = 'kerbridge';
+export const OWN = 'kerbridge';
 const ACCOUNT = 'kerbridge-decorate';
 
 /** People of the team; all may edit in both namespaces. */
@@ -152,7 +153,8 @@ export class DecorateWorld implements AsyncDisposable {
     return await this.kubectl.must(['kustomize', overlay]);
   }
 
-  async start(args: readonly string[] = []): Promise<DecorateProcess> {
+  /** `change`: keys of the configuration that are other than those of deploy/. */
+  async start(args: readonly string[] = [], change: object = {}): Promise<DecorateProcess> {
     this.decorate = await startDecorate({
       dir: this.folder,
       port: this.port,
@@ -165,6 +167,7 @@ export class DecorateWorld implements AsyncDisposable {
         signing: { secret: { namespace: OWN, name: 'kerbridge-stamp-keys' } },
         requestersFile: join(DEPLOY, 'components/decorate/requesters.yaml'),
         ...this.#config,
+        ...change,
       },
     });
     return this.decorate;
@@ -177,12 +180,17 @@ export class DecorateWorld implements AsyncDisposable {
 
   /** What `serve` would believe of the pod's stamp, by the published keys; a word if it is none. */
   async stampOf(pod: ApiObject): Promise<PodStamp | string> {
+    const stamp = pod.metadata?.annotations?.[POD_STAMP_ANNOTATION] ?? '';
+    const opened = verifyPodStamp(stamp, await this.publishedKeys());
+    return opened.outcome === 'valid' ? opened.stamp : opened.reason;
+  }
+
+  async publishedKeys(): Promise<StampPublicKeys> {
     const path = `/api/v1/namespaces/${OWN}/configmaps/kerbridge-stamp-keys`;
     const { data } = (await this.api.must(path, { method: 'GET' })) as { data?: Record<string, string> };
     const read = parsePublicKeys(data?.['stamp-keys.json'] ?? '');
     if (!read.ok) throw new Error('the published keys are none');
-    const opened = verifyPodStamp(pod.metadata?.annotations?.[POD_STAMP_ANNOTATION] ?? '', read.keys);
-    return opened.outcome === 'valid' ? opened.stamp : opened.reason;
+    return read.keys;
   }
 
   async podsOf(prefix: string, namespace = TEAM): Promise<readonly ApiObject[]> {
