@@ -96,7 +96,8 @@ export async function openApi({ server, caFile, kubeconfig }: Stack['kubernetes'
     }
     const sent = request(url, { method: write.method, agent, headers, timeout: 20_000 });
     sent.once('timeout', () => sent.destroy(new Error(`no answer to ${write.method} ${path}`)));
-    sent.end('body' in write ? JSON.stringify(write.body) : undefined);
+    // As bytes: Node would write the head in the encoding of a text.
+    sent.end('body' in write ? Buffer.from(JSON.stringify(write.body)) : undefined);
     const [reply] = (await once(sent, 'response')) as [IncomingMessage];
     return { status: reply.statusCode ?? 0, body: object.parse(await json(reply)) };
   }

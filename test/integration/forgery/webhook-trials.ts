@@ -35,14 +35,14 @@ export async function refusalOf(
   const { status, body } = await api.call(path, write, as);
   const { message = '' } = body;
   if (status < 300 || !message.includes('.kerbridge.dev" denied the request')) return { status, message };
+  // The audit cuts off long names.
+  const isOwn = (review: unknown): boolean =>
+    String((review as { requester?: unknown } | undefined)?.requester).startsWith(as.user.slice(0, 253));
   const refused = (): Record<string, unknown> | undefined =>
     decorate
       ?.auditLines()
       .slice(before)
-      .find(
-        ({ decision, review }) =>
-          decision === 'refused' && (review as { requester?: unknown } | undefined)?.requester === as.user,
-      );
+      .find(({ decision, review }) => decision === 'refused' && isOwn(review));
   await until(`the audit of a refusal: ${message}`, () => Promise.resolve(refused() !== undefined));
   return { status, message, reason: String(refused()?.['reason']) };
 }

@@ -1,0 +1,172 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { verifyPodStamp } from '../../../src/identity/stamps/pod-stamp.ts';
+import type { StampPublicKeys } from '../../../src/identity/stamps/stamp-keys.ts';
+import type { ApiObject } from '../api-caller.ts';
+import {
+  ALICE,
+  ANNOTATION,
+  BOB,
+  DecorateWorld,
+  podBody,
+  podsPath,
+  TEAM,
+} from '../decorate/decorate-world.ts';
+import { asAdmin } from './webhook-trials.ts';
+
+let world: DecorateWorld;
+beforeAll(async () => {
+  world = await DecorateWorld.open();
+  const { kubectl } = world;
+  await kubectl.must(['create', '--filename=-'], { input: JSON.stringify(TFJOB_DEFINITION) });
+  await kubectl.must(['wait', '--for=condition=Established', '--timeout=30s', 'crd/tfjobs.kubeflow.org']);
+});
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+const TFJOB_DEFINITION = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'tfjobs.kubeflow.org' },
+  spec: {
+    group: 'kubeflow.org',
+    scope: 'Namespaced',
+    names: { kind: 'TFJob', plural: 'tfjobs', singular: 'tfjob', listKind: 'TFJobList' },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+};
+const TFJOBS = `/apis/kubeflow.org/v1/namespaces/${TEAM}/tfjobs`;
+const tfJob = (name: string, template: object, count = 1): object => ({
+  apiVersion: 'kubeflow.org/v1',
+  kind: 'TFJob',
+  metadata: { name },
+  spec: {
+    tfReplicaSpecs: Object.fromEntries(
+      Array.from({ length: count }, (_, index) => [`R${index}`, { template }]),
+    ),
+  },
+});
+
+function nested(depth: number): object {
+  let value: object = {};
+  for (let level = 0; level < depth; level += 1) value = { a: value };
+  return value;
+}
+
+/** Of the real process, in bytes; its peak. */
+async function peakMemory(): Promise<number> {
+  const metrics = await (await fetch(`${world.decorate?.adminUrl}/metrics`)).text();
+  const resident = /^process_resident_memory_bytes (?<bytes>[\d.e+]+)$/m.exec(metrics)?.groups?.['bytes'];
+  return Number(resident);
+}
+
+const stillAnswers = async (name: string): Promise<void> => {
+  const pod = await world.api.must(podsPath(), { method: 'POST', body: podBody(name) }, ALICE);
+  expect(await world.stampOf(pod)).toMatchObject({ podName: name, user: 'alice' });
+};
+
+describe('what a tenant makes as large or as deep as the API server takes it', () => {
+  it.each([
+    ['a pod with 200 KB of annotations', podsPath(), { annotations: { a: 'x'.repeat(200_000) } }],
+    [
+      'a pod with 20,000 labels',
+      podsPath(),
+      { labels: Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`l${i}`, ''])) },
+    ],
+  ])('%s is stamped as any other', async (title, path, metadata) => {
+    const name = `large-${title.length}`;
+    const pod = await world.api.must(path, { method: 'POST', body: podBody(name, metadata) }, BOB);
+    expect(await world.stampOf(pod)).toMatchObject({ user: 'bob' });
+  });
+
+  it('templates in thousands are each stamped, or the object is refused; decorate goes on', async () => {
+    const template = { spec: { containers: [{ name: 'main', image: 'trainer:1' }] } };
+    const { status, body } = await world.api.call(
+      TFJOBS,
+      { method: 'POST', body: tfJob('many', template, 1_000) },
+      BOB,
+    );
+    expect({ status, message: body.message }).toMatchObject({ status: 201 });
+    const { tfReplicaSpecs } = body['spec'] as {
+      tfReplicaSpecs: Record<string, { template: { metadata: { annotations: Record<string, string> } } }>;
+    };
+    const users = Object.values(tfReplicaSpecs).map((each) => each.template.metadata.annotations[ANNOTATION]);
+    expect(users).toEqual(Array.from({ length: 1_000 }, () => 'bob'));
+    await stillAnswers('after-many');
+  });
+
+  it.each([150, 190, 1_000, 5_000])(
+    '%d deep: stamped or refused with what to do; decorate goes on',
+    async (depth) => {
+      const before = await peakMemory();
+      const body = tfJob(`deep-${depth}`, { spec: { containers: [], ...nested(depth) } });
+      const { status, body: reply } = await world.api.call(TFJOBS, { method: 'POST', body }, BOB);
+      if (depth <= 150) expect({ status, message: reply.message }).toMatchObject({ status: 201 });
+      else expect(reply.message ?? '').toMatch(/is too deep to be checked: .*make it flatter|nest|depth/);
+      expect(status).toBeLessThan(500);
+      await stillAnswers(`after-depth-${depth}`);
+      expect((await peakMemory()) - before).toBeLessThan(256 * 1024 * 1024);
+    },
+  );
+
+  it.each([
+    ['with 600,000 values', { spec: { containers: [], list: Array.from({ length: 600_000 }, () => 0) } }],
+    ['of 2.5 MB in one text', { spec: { containers: [], text: 'x'.repeat(2_500_000) } }],
+  ])('an object %s is refused, whoever does it; decorate goes on', async (title, template) => {
+    const before = await peakMemory();
+    const { status, body } = await world.api.call(
+      TFJOBS,
+      { method: 'POST', body: tfJob('huge', template) },
+      BOB,
+    );
+    expect({ status, isRefused: status >= 400, message: body.message }).toMatchObject({ isRefused: true });
+    await stillAnswers(`after-huge-${title.length}`);
+    expect((await peakMemory()) - before).toBeLessThan(256 * 1024 * 1024);
+  });
+});
+
+describe('many at once', () => {
+  it('1,000 pods of 50 users, interleaved: each speaks for who made it', async () => {
+    const users = Array.from({ length: 50 }, (_, index) => `user${index}`);
+    const next = Array.from({ length: 1_000 }, (_, index) => ({
+      user: users[(index * 7) % users.length] ?? '',
+      // Two requests in three name somebody else.
+      named: users[(index * 11 + (index % 3)) % users.length] ?? '',
+    }));
+    const pods: { readonly user: string; readonly pod: ApiObject }[] = [];
+    const worker = async (): Promise<void> => {
+      for (let one = next.pop(); one !== undefined; one = next.pop()) {
+        const { user, named } = one;
+        const body = {
+          ...podBody(''),
+          metadata: { generateName: 'many-', annotations: { [ANNOTATION]: named } },
+        };
+        const pod = await world.api.must(`${podsPath()}?dryRun=All`, { method: 'POST', body }, asAdmin(user));
+        pods.push({ user, pod });
+      }
+    };
+    await Promise.all(Array.from({ length: 24 }, worker));
+    expect(pods).toHaveLength(1_000);
+    expect(new Set(pods.map(({ pod }) => pod.metadata?.name)).size).toBe(1_000);
+    for (const { user, pod } of pods) {
+      expect(pod.metadata?.annotations?.[ANNOTATION]).toBe(user);
+      expect(await stampUser(pod)).toEqual({ podName: pod.metadata?.name, user, requester: user });
+    }
+  });
+
+  async function stampUser(pod: ApiObject): Promise<object> {
+    keys ??= await world.publishedKeys();
+    const opened = verifyPodStamp(pod.metadata?.annotations?.['kerbridge.dev/stamp'] ?? '', keys);
+    if (opened.outcome !== 'valid') return opened;
+    const { podName, user, requester } = opened.stamp;
+    return { podName, user, requester };
+  }
+  let keys: StampPublicKeys | undefined;
+});
