@@ -38,8 +38,8 @@ export async function mountVolumes(
       for (const [file, text] of Object.entries(record ?? {}))
         files.push([file, Buffer.from(text, encoding)]);
     };
-    const isThere = (name: string) =>
-      manifests.some((each) => each.kind === 'ConfigMap' && each.metadata.name === name);
+    const isThere = (wanted: string) =>
+      manifests.some((each) => each.kind === 'ConfigMap' && each.metadata.name === wanted);
     if (configMap !== undefined && (configMap.optional !== true || isThere(configMap.name))) {
       const found = oneOf(manifests, 'ConfigMap', configMap.name);
       add(data.parse(found).data, 'utf8');
