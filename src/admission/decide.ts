@@ -1,5 +1,7 @@
 import type { DecoratorParts } from './decorator-parts.ts';
-import { refuse } from './decisions.ts';
+import { errorCode } from '../observability/error-code.ts';
+import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
+import { quote } from './requester/quote.ts';
 import { CONNECT_SUBRESOURCES, guardBinding, guardPodConnect, guardPodUpdate } from './guard-pod.ts';
 import type { AdmissionDecision, Decide } from './review/admission-decision.ts';
 import type { AdmissionRequest } from './review/admission-request.ts';
@@ -15,9 +17,12 @@ export function createMutation(parts: DecoratorParts): Decide {
   return async (review, signal) => {
     if (!hasNamespace(review)) return ALLOWED;
     const work = kindOfWork(review);
-    if (work === 'pod' && review.operation === 'CREATE') return await stampPod(review, parts, signal);
-    if (work === 'workload' && isWrite(review)) return await stampTemplates(review, parts, signal);
-    return ALLOWED;
+    if (!isStamped(work, review)) return ALLOWED;
+    const refused = await checkOptedIn(review, parts, signal);
+    if (refused !== undefined) return refused;
+    return work === 'pod'
+      ? await stampPod(review, parts, signal)
+      : await stampTemplates(review, parts, signal);
   };
 }
 
@@ -27,10 +32,40 @@ export function createValidation(parts: DecoratorParts): Decide {
   return async (review, signal) => {
     if (!hasNamespace(review)) return ALLOWED;
     const work = kindOfWork(review);
-    if (work === 'pod' && review.operation === 'CREATE') return await validatePod(review, parts, signal);
-    if (work === 'workload' && isWrite(review)) return await validateTemplates(review, parts, signal);
-    return await guard(review, signal);
+    if (!isStamped(work, review)) return await guard(review, signal);
+    const refused = await checkOptedIn(review, parts, signal);
+    if (refused !== undefined) return refused;
+    return work === 'pod'
+      ? await validatePod(review, parts, signal)
+      : await validateTemplates(review, parts, signal);
   };
+}
+
+/**
+ * Nothing is signed where the API server would not ask: somebody else may have reached our port, and could put the stamp on a
+ * template before its namespace takes part. Where it does take part, the API server has every template stamped anew.
+ */
+async function checkOptedIn(
+  { namespace }: PodReview,
+  { isOptedIn }: DecoratorParts,
+  signal: AbortSignal,
+): Promise<Stopped | undefined> {
+  let optedIn: boolean;
+  try {
+    optedIn = await isOptedIn(namespace, signal);
+  } catch (error) {
+    return couldNotCheck(
+      'kubernetes-api',
+      `namespace ${quote(namespace)} could not be read (${errorCode(error)})`,
+    );
+  }
+  // check: namespace-opted-in
+  if (!optedIn)
+    return refuse(
+      'namespace-not-opted-in',
+      `namespace ${quote(namespace)} does not carry the label by which it takes part: an administrator has to make the webhook configurations select by the label of optIn`,
+    );
+  return undefined;
 }
 
 /** The part of the validating webhook that takes no stamps for granted: what becomes of pods that are there. */
@@ -75,6 +110,9 @@ function kindOfWork({ resource: { group, resource }, subResource, operation }: A
   if (POD_WRITES.includes(subResource)) return operation === 'UPDATE' ? 'pod' : 'unknown-subresource';
   return HARMLESS.includes(subResource) ? 'none' : 'unknown-subresource';
 }
+
+const isStamped = (work: Work, review: AdmissionRequest): boolean =>
+  (work === 'pod' && review.operation === 'CREATE') || (work === 'workload' && isWrite(review));
 
 const isWrite = ({ operation }: AdmissionRequest): boolean =>
   operation === 'CREATE' || operation === 'UPDATE';

@@ -27,6 +27,9 @@ export interface StampKeysNow {
   readonly all: StampPublicKeys;
 }
 
+/** Whether the namespace takes part. Rejects when it could not be asked. */
+export type IsOptedIn = (namespace: string, signal: AbortSignal) => Promise<boolean>;
+
 export interface GuardSwitches {
   /** exec, attach, portforward, proxy. */
   readonly connect: boolean;
@@ -40,6 +43,7 @@ export interface DecoratorParts {
   readonly annotation: string;
   /** undefined: there are none yet. */
   readonly keys: () => StampKeysNow | undefined;
+  readonly isOptedIn: IsOptedIn;
   readonly mapRequester: MapRequester;
   readonly verifyPodStamp: VerifyPodStamp;
   readonly readObject: ReadObject;

@@ -5,6 +5,7 @@ import {
   createConfiguration,
   ServerConfiguration,
 } from '@kubernetes/client-node';
+import type { IsOptedIn } from '../admission/decorator-parts.ts';
 import type { ReadObject } from '../admission/look-ups.ts';
 import type { GetPod, PodView, ReviewServiceAccountToken } from '../authentication/kubernetes-access.ts';
 import type { ReadServiceAccountIssuer } from '../authentication/signing-keys.ts';
@@ -24,6 +25,7 @@ import { readPod, readTokenReview, readTokenReviewAnswer } from './read-reply.ts
 import { listPods } from './list-pods.ts';
 import { createHttpObjectSource } from './reflector/object-source.ts';
 import { createSecretRecords, type SecretRecords, type SecretRecordsOptions } from './secret-records.ts';
+import { createOptedInNamespaces, type OptedInNamespacesOptions } from './opted-in-namespaces.ts';
 import { createObjectReader } from './object-reader.ts';
 import { createServiceAccountIssuerReader } from './service-account-issuer.ts';
 import { Transport } from './transport.ts';
@@ -71,6 +73,10 @@ export interface KubernetesApi extends OperatorCalls, PreflightCalls {
   readonly createSecretRecords: (options: SecretRecordsOptions) => SecretRecords;
   /** Objects of any kind that has a namespace, for what owns pods. `get` on those resources. */
   readonly createObjectReader: (options: { readonly clock: Clock }) => ReadObject;
+  /** Whether namespaces carry a label. `get` on `namespaces`. */
+  readonly createOptedInNamespaces: (
+    options: Pick<OptedInNamespacesOptions, 'label' | 'value' | 'clock'>,
+  ) => IsOptedIn;
   /** `get` and `update` on the `mutatingwebhookconfigurations` and `validatingwebhookconfigurations` of that name. */
   readonly putCaBundle: PutCaBundle;
   /** Resolves if the API server answers, accepts our credentials and lets us review tokens. One TokenReview. */
@@ -161,6 +167,7 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
       }),
     listPods: (namespace, { signal } = {}) => listPods({ transport, server, namespace, signal }),
     createSecretRecords: (secretOptions) => createSecretRecords(secretOptions, { transport, server }),
+    createOptedInNamespaces: (given) => createOptedInNamespaces({ ...given, transport, server }),
     createObjectReader: ({ clock }) => createObjectReader({ transport, server, clock }),
     putCaBundle: createPutCaBundle({ transport, server }),
     checkReady,

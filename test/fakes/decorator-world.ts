@@ -52,6 +52,7 @@ export class DecoratorWorld {
     this.#parts = {
       annotation: ANNOTATION,
       keys: () => (this.hasKeys ? { signing: this.keys.signing, all } : undefined),
+      isOptedIn: () => Promise.resolve(true),
       mapRequester: byName,
       verifyPodStamp: () => ({ outcome: 'refused', reason: 'not-asked-here' }),
       readObject: ({ kind, namespace, name }) =>
