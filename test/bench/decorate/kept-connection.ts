@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
 
+/** Longer than a measurement. */
+const TIMEOUT_MS = 25_000;
+
 /** A TLS connection on which one question follows another. Less of it is our own work than with Node's client. */
 export class KeptConnection {
   readonly #socket: TLSSocket;
@@ -19,6 +22,7 @@ export class KeptConnection {
 
   static async open(port: number): Promise<KeptConnection> {
     const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', rejectUnauthorized: false });
+    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error('nothing came')));
     await once(socket, 'secureConnect');
     return new KeptConnection(socket);
   }

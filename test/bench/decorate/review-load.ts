@@ -21,8 +21,9 @@ export interface ReviewFigures {
   /** From when a review was due, which with callers is when it was sent. */
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** That were open at the end. */
   readonly connections: number;
-  /** Those of the warm-up too. */
+  /** Those of the warm-up too, and those that got no good answer. */
   readonly sent: number;
   /** Answers without a patch, and connections that broke; those of the warm-up too. */
   readonly errors: number;
@@ -42,41 +43,35 @@ const GRACE_MS = 5_000;
 async function run({ port, bytes, pace, warmUpMs, forMs }: ReviewLoad): Promise<ReviewFigures> {
   const requests = Array.from({ length: PODS }, (_, n) => requestOf(n, bytes));
   const idle: KeptConnection[] = [];
-  const waiting: ((connection: KeptConnection) => void)[] = [];
+  const waiting: (() => void)[] = [];
   const tookMs: number[] = [];
   const cpu = process.cpuUsage();
   const begunAt = performance.now();
   const countFrom = begunAt + warmUpMs;
   const endAt = countFrom + forMs;
-  let [sent, connections, errors] = [0, 0, 0];
+  let [sent, free, errors] = [0, MOST_CONNECTIONS, 0];
   let firstError: string | undefined;
 
-  /** One that nobody uses, as the API server does. */
-  const take = async (): Promise<KeptConnection> => {
-    const connection = idle.pop();
-    if (connection !== undefined) return connection;
-    if (connections === MOST_CONNECTIONS) return await new Promise((resolve) => waiting.push(resolve));
-    connections += 1;
-    return await KeptConnection.open(port);
-  };
-  const give = (connection: KeptConnection): void => {
-    const next = waiting.shift();
-    if (next === undefined) idle.push(connection);
-    else next(connection);
-  };
   const ask = async (dueAt: number): Promise<void> => {
-    const request = requests[sent % PODS] ?? Buffer.alloc(0);
-    sent += 1;
+    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+    else free -= 1;
     try {
-      const connection = await take();
-      if (performance.now() > endAt + GRACE_MS) throw new Error('the load was not answered in time');
-      const answer = await connection.ask(request).finally(() => give(connection));
+      if (performance.now() > endAt + GRACE_MS) throw new Error('the review could not be sent in time');
+      const connection = idle.pop() ?? (await KeptConnection.open(port));
+      const request = requests[sent % PODS] ?? Buffer.alloc(0);
+      sent += 1;
+      const answer = await connection.ask(request);
+      idle.push(connection);
       if (!answer.startsWith('HTTP/1.1 200 ') || !answer.includes('"patchType":"JSONPatch"'))
         throw new Error(answer);
       if (dueAt >= countFrom) tookMs.push(performance.now() - dueAt);
     } catch (error) {
       errors += 1;
       firstError ??= String(error);
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free += 1;
+      else next();
     }
   };
 
@@ -104,7 +99,7 @@ async function run({ port, bytes, pace, warmUpMs, forMs }: ReviewLoad): Promise<
     perSecond: tookMs.length / seconds,
     p50Ms: at(0.5),
     p99Ms: at(0.99),
-    connections,
+    connections: idle.length,
     sent,
     errors,
     firstError,
