@@ -187,7 +187,6 @@ it('decorate tells how long its certificates are good for', async () => {
 /** A Deployment that was there when its namespace opted in: nobody saw who wrote it. */
 describe('a workload from before', () => {
   const NAMESPACE = 'moving';
-  /** The tests of `late` show that she needs no more than the role edit. */
   const alice: Requester = { user: 'alice', groups: ['system:masters'] };
   const path = `${deploymentsPath(NAMESPACE)}/old`;
   const restart = (claim: object, now: string) =>

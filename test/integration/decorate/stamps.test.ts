@@ -208,6 +208,23 @@ describe('a Deployment of alice’s', () => {
     };
     await until('a pod that speaks for bob', isBobs);
   });
+
+  it('is alice’s again by a claim alone, which rolls it out', async () => {
+    const before = new Set((await world.podsOf('shared-')).map(({ metadata }) => metadata?.uid));
+    await world.api.must(
+      path,
+      merge({ metadata: { annotations: { 'kerbridge.dev/claim': 'alice' } } }),
+      ALICE,
+    );
+    const isAlices = async (): Promise<boolean> => {
+      const made = (await world.podsOf('shared-')).filter(({ metadata }) => !before.has(metadata?.uid));
+      const stamps = await Promise.all(made.map((pod) => world.stampOf(pod)));
+      return stamps.some((stamp) => typeof stamp !== 'string' && stamp.user === 'alice');
+    };
+    await until('a new pod that speaks for alice', isAlices);
+    const { metadata } = await world.api.must(path, { method: 'GET' });
+    expect(metadata?.annotations ?? {}).not.toHaveProperty(['kerbridge.dev/claim']);
+  });
 });
 
 describe('who reaches into a pod of alice’s', () => {
