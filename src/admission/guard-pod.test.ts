@@ -126,7 +126,7 @@ describe('an update of a stamped pod', () => {
       'ephemeral-containers',
     ],
   ] as const)(
-    'is not guarded with %s off, nor by an exemption from something else',
+    'is not guarded with %s off, but with an exemption from something else [pod-of-another]',
     async (off, spec, from) => {
       const { world, stored, ask } = await setUp();
       const object = withSpec(stored, spec);
@@ -237,10 +237,14 @@ describe('other writes', () => {
         oldObject: undefined,
       }),
     ).toBe('subresource-unknown');
+    expect(await ask('bob', { subResource: 'new', object: stored })).toBe('allowed');
+  });
+
+  it('through a subresource that nobody knows, as an update of the pod, leave the stamp [stamp-immutable]', async () => {
+    const { stored, ask } = await setUp();
     expect(await ask('bob', { subResource: 'new', object: withMetadata(stored, { annotations: {} }) })).toBe(
       'stamp-immutable',
     );
-    expect(await ask('bob', { subResource: 'new', object: stored })).toBe('allowed');
   });
 
   it.each([

@@ -10,14 +10,15 @@ import {
   templateAnnotations,
   workload,
 } from '../../test/fakes/decorator-world.ts';
-import { newSigningKey } from '../identity/stamps/stamp-keys.ts';
+import { newSigningKey, publicKeysOf } from '../identity/stamps/stamp-keys.ts';
 import { signPodStamp } from '../identity/stamps/pod-stamp.ts';
 import {
   POD_STAMP_ANNOTATION,
   STAMPED_LABEL,
   TEMPLATE_STAMP_ANNOTATION,
 } from '../identity/stamps/stamp-annotations.ts';
-import { signTemplateStamp } from '../identity/stamps/template-stamp.ts';
+import { readTemplateStamp, signTemplateStamp } from '../identity/stamps/template-stamp.ts';
+import { createValidation } from './decide.ts';
 import type { JsonObject } from './look-ups.ts';
 import { annotationsOf, labelsOf } from './object-metadata.ts';
 
@@ -110,7 +111,7 @@ describe('a pod as it is stored, after what another webhook did', () => {
         [POD_STAMP_ANNOTATION]: stamp({ issuedAtSeconds: Math.floor(world.clock.now() / 1_000) - 31 }),
       }),
     ],
-  ])('is refused [%s]: %s (%#)', async (_, reason, lateMutator) => {
+  ])('(%#) is refused [%s]', async (_, reason, lateMutator) => {
     expect(reasonOf(await world.create(pod('train'), { by: 'alice', lateMutator }))).toBe(reason);
   });
 
@@ -177,14 +178,14 @@ describe('a workload as it is stored, after what another webhook did', () => {
     ],
     ['final-template-user', 'template-user-overwritten', annotated({ [ANNOTATION]: 'bob' })],
     ['final-template-user', 'template-user-overwritten', annotated({ [ANNOTATION]: undefined })],
-  ])('is refused [%s]: %s (%#)', async (_, reason, edit) => {
+  ])('(%#) is refused [%s]', async (_, reason, edit) => {
     const lateMutator = withTemplate(edit);
     expect(reasonOf(await world.create(workload('Deployment', 'web'), { by: 'alice', lateMutator }))).toBe(
       reason,
     );
   });
 
-  it('tells of the schema that drops the annotations of templates', async () => {
+  it('tells of the schema that drops the annotations of templates [final-template-stamped]', async () => {
     const lateMutator = withTemplate((template) => ({ spec: template['spec'] }));
     const { decision } = await world.create(workload('Deployment', 'web'), { by: 'alice', lateMutator });
     expect(decision).toMatchObject({ text: expect.stringContaining('x-kubernetes-preserve-unknown-fields') });
@@ -201,7 +202,7 @@ describe('a workload as it is stored, after what another webhook did', () => {
     ).toBe('allowed');
   });
 
-  it('of a controller is refused without the stamp that its owner has', async () => {
+  it('of a controller is refused without the stamp that its owner has [final-template-stamped]', async () => {
     const { stored } = await world.create(workload('Deployment', 'web3'), { by: 'alice' });
     const made = madeBy(stored ?? {}, { kind: 'ReplicaSet', name: 'web3-1' });
     const bare = withTemplate(annotated({ [TEMPLATE_STAMP_ANNOTATION]: undefined, [ANNOTATION]: undefined }));
@@ -216,11 +217,42 @@ describe('a workload as it is stored, after what another webhook did', () => {
     expect(labelsOf(set)).toEqual({});
   });
 
-  it('is refused while there are no keys', async () => {
-    const keyless = new DecoratorWorld();
-    await keyless.create(workload('Deployment', 'web'), { by: 'alice' });
-    keyless.hasKeys = false;
-    const touch = labelled({ a: 'b' });
-    expect(reasonOf(await keyless.update('Deployment', 'web', touch, { by: 'alice' }))).toBe('signing-keys');
+  it('is refused with the stamp that somebody else once got for the same [final-template-author]', async () => {
+    const { stored } = await world.create(workload('Deployment', 'web'), { by: 'alice' });
+    const opened = readTemplateStamp(
+      templateAnnotations(stored)[TEMPLATE_STAMP_ANNOTATION] ?? '',
+      publicKeysOf({ keys: [world.keys.signing] }),
+    );
+    if (opened.outcome !== 'valid') throw new Error(opened.reason);
+    const copied = stamp({ digest: opened.stamp.digest });
+    const edit = withTemplate(annotated({ [TEMPLATE_STAMP_ANNOTATION]: copied, [ANNOTATION]: 'alice' }));
+    const create = async (by: string) =>
+      reasonOf(await world.create(workload('Deployment', 'web'), { by, lateMutator: edit }));
+    expect(await create('alice')).toBe('allowed');
+    expect(await create('bob')).toBe('template-stamp-of-other-author');
+  });
+});
+
+describe('the validating webhook, should the other not have been asked', () => {
+  const validate = async (world: DecoratorWorld, object: JsonObject): Promise<string> => {
+    const decision = await createValidation(world.parts)(
+      world.review({ object }),
+      new AbortController().signal,
+    );
+    return reasonOf({ stored: undefined, decision });
+  };
+
+  it.each([
+    ['validating-keys-known', pod('train')],
+    ['validating-template-keys-known', workload('Deployment', 'web')],
+  ])('waits for keys [%s]', async (_, object) => {
+    const world = new DecoratorWorld();
+    world.hasKeys = false;
+    expect(await validate(world, object)).toBe('signing-keys');
+  });
+
+  it('refuses what is not of its kind [final-templates-readable]', async () => {
+    const broken = { ...workload('Deployment', 'web'), spec: {} };
+    expect(await validate(new DecoratorWorld(), broken)).toBe('object-malformed');
   });
 });
