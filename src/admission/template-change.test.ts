@@ -194,10 +194,14 @@ describe('a change of a workload', () => {
       return [{ ...ownerReferences[0], ...change }];
     };
 
-    it.each<[string, (owner: JsonObject) => readonly unknown[]]>([
-      ['which does not own it', () => []],
-      ['which is not the one that owned it', (owner) => referenceTo(owner, { uid: 'uid-of-the-old-one' })],
-    ])('%s: speaks for nobody [changed-template-names-object]', async (_, references) => {
+    it.each<[string, string, (owner: JsonObject) => readonly unknown[]]>([
+      ['which does not own it', 'template-stamp-names-owner', () => []],
+      [
+        'which is not the one that owned it',
+        'owner-uid',
+        (owner) => referenceTo(owner, { uid: 'uid-of-the-old-one' }),
+      ],
+    ])('%s: speaks for nobody [%s] [changed-template-names-object]', async (_, _check, references) => {
       const { stored } = await change(await copied(references));
       expect(stored).toBeDefined();
       expect(templateAnnotations(stored)).toEqual({});

@@ -10,6 +10,7 @@ import { type Dependency, Readiness } from '../../http-api/readiness.ts';
 import { Refusals } from '../../http-api/refusals.ts';
 import { createStampJudge } from '../../identity/judge-pod-stamp.ts';
 import { publicKeysOf, type StampPrivateKeys } from '../../identity/stamps/stamp-keys.ts';
+import type { KubernetesApi } from '../../kubernetes/kubernetes-api.ts';
 import { readOwnNamespace } from '../../kubernetes/own-namespace.ts';
 import { auditDescriptor, auditFile } from '../../observability/audit-destination.ts';
 import { createAuditStream } from '../../observability/audit-stream.ts';
@@ -56,8 +57,24 @@ export interface DecorateApp {
   readonly close: () => Promise<void>;
 }
 
+/** What of the Kubernetes API `decorate` uses. */
+export type DecorateKubernetes = Pick<
+  KubernetesApi,
+  | 'getPod'
+  | 'createObjectReader'
+  | 'reviewAccess'
+  | 'createSecretRecords'
+  | 'getConfigMap'
+  | 'createConfigMap'
+  | 'patchConfigMap'
+  | 'putCaBundle'
+  | 'close'
+>;
+
+export type BuildPlan = Omit<DecoratePlan, 'kubernetes'> & { readonly kubernetes: DecorateKubernetes };
+
 export interface BuildDecorateOptions {
-  readonly plan: DecoratePlan;
+  readonly plan: BuildPlan;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly version: string;
@@ -154,7 +171,7 @@ const dependency = (name: string, check: () => Promise<void>): Dependency => ({
 
 /** What the decisions ask, by that plan. */
 export function decoratorParts(
-  plan: DecoratePlan,
+  plan: BuildPlan,
   { keys, clock }: { readonly keys: () => StampKeysNow | undefined; readonly clock: Clock },
 ): DecoratorParts {
   const { config, kubernetes } = plan;
@@ -225,7 +242,7 @@ function rememberPublic(current: () => StampPrivateKeys | undefined): () => Stam
 }
 
 interface Opening {
-  readonly plan: DecoratePlan;
+  readonly plan: BuildPlan;
   readonly logger: Logger;
   readonly clock: Clock;
 }
@@ -291,7 +308,7 @@ async function openOwnCa({
   });
 }
 
-function ofFiles({ files: { tls } }: DecoratePlan): ServingPair {
+function ofFiles({ files: { tls } }: BuildPlan): ServingPair {
   if (tls === undefined) throw new Error('there is no certificate');
   return { current: tls.current, warning: tls.warning, follow: (listener) => tls.follow(listener) };
 }

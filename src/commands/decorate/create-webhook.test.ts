@@ -528,3 +528,52 @@ describe('the webhook says yes', () => {
     expect(webhook.audited).toEqual([]);
   });
 });
+
+describe('the webhook lets all through that it can read, for audit only', () => {
+  it.each<[string, string, Decide]>([
+    ['a fault', 'failed', () => Promise.reject(new Error('broken'))],
+    [
+      'what throws',
+      'failed',
+      () => {
+        throw new Error('broken');
+      },
+    ],
+    ['a refusal', 'refused', says({ outcome: 'refused', reason: 'x', text: 'x' })],
+    [
+      'what could not be checked',
+      'could-not-check',
+      says({ outcome: 'could-not-check', dependency: 'x', text: 'x' }),
+    ],
+    ['a decision that there is not', 'failed', says({ outcome: 'perhaps' } as never)],
+  ])('%s, and counts it as it was', async (_, outcome, mutate) => {
+    const { audited, counted, ...webhook } = await start({ mutate, letAllThrough: true });
+    expect(responseOf(await webhook.send())).toEqual({ uid: UID, allowed: true });
+    expect(await counted()).toEqual({ [`mutate ${outcome}`]: 1 });
+    expect(audited).toEqual([]);
+  });
+
+  it('a decision that takes too long', async () => {
+    const { clock, audited, ...webhook } = await start({
+      mutate: () => new Promise(() => undefined),
+      letAllThrough: true,
+    });
+    const reply = webhook.send();
+    await until(() => clock.sleeping > 0);
+    await clock.advance(10_000);
+    expect(responseOf(await reply)).toEqual({ uid: UID, allowed: true });
+    expect(audited).toEqual([]);
+  });
+
+  it('an object that is too deep', async () => {
+    const deep = JSON.parse(`${'['.repeat(500)}${']'.repeat(500)}`) as unknown;
+    const webhook = await start({ letAllThrough: true });
+    const reply = await webhook.send({ body: reviewBytes({ object: { deep } }) });
+    expect(responseOf(reply)).toEqual({ uid: UID, allowed: true });
+  });
+
+  it('but not what is no review', async () => {
+    const webhook = await start({ letAllThrough: true });
+    expect(await webhook.send({ body: '{}' })).toMatchObject({ status: 400 });
+  });
+});
