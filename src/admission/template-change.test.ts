@@ -187,11 +187,11 @@ describe('a change of a workload', () => {
     }
     const change = async (world: DecoratorWorld) =>
       await world.update('Job', 'copy', withImage('trainer:1-pinned'), { by: CONTROLLER });
-    const referenceTo = (owner: JsonObject, change: object = {}) => {
+    const referenceTo = (owner: JsonObject, other: object = {}) => {
       const { ownerReferences } = madeBy(owner, { kind: 'Job', name: 'x' })['metadata'] as {
         readonly ownerReferences: readonly JsonObject[];
       };
-      return [{ ...ownerReferences[0], ...change }];
+      return [{ ...ownerReferences[0], ...other }];
     };
 
     it.each<[string, string, (owner: JsonObject) => readonly unknown[]]>([
