@@ -155,18 +155,21 @@ describe('buildDecorate', () => {
     expect(await one.audit()).toContain('"user":"alice"');
   });
 
-  it.each(['hdfs', 'HTTP', 'Root', 'yarn'])('lets nobody be %s, whatever is configured', async (username) => {
-    const { replica } = await cluster();
-    const one = await replica();
-    await one.app.start();
-    const userInfo = { username, groups: [] };
-    expect(await one.review('/mutate', { userInfo })).toMatchObject({
-      allowed: false,
-      status: { code: 403 },
-    });
-  });
+  it.each(['hdfs', 'HTTP', 'Root', 'yarn'])(
+    'lets nobody be %s, whatever is configured [requester-deny-list]',
+    async (username) => {
+      const { replica } = await cluster();
+      const one = await replica();
+      await one.app.start();
+      const userInfo = { username, groups: [] };
+      expect(await one.review('/mutate', { userInfo })).toMatchObject({
+        allowed: false,
+        status: { code: 403 },
+      });
+    },
+  );
 
-  it('is ready when it has keys and a certificate, and stays so', async () => {
+  it('is ready when it has keys and a certificate, and stays so [signing-keys-known]', async () => {
     const { replica, configMaps, secrets, clock } = await cluster();
     configMaps.failWith('createConfigMap', lostReply());
     const one = await replica();
@@ -201,7 +204,7 @@ describe('buildDecorate', () => {
     expect(JSON.stringify(one.log())).not.toContain('PRIVATE KEY');
   });
 
-  it('asks RBAC who may keep the user of a template, with all that is known of who asks', async () => {
+  it('asks RBAC who may keep the user of a template, with all that is known of who asks [template-of-another]', async () => {
     const { replica, asked } = await cluster();
     const one = await replica();
     await one.app.start();
@@ -248,7 +251,7 @@ describe('buildDecorate', () => {
   });
 
   describe('for audit only', () => {
-    it('changes and refuses nothing, and logs what would be', async () => {
+    it('changes and refuses nothing, and logs what would be [signing-keys-known]', async () => {
       const { replica, configMaps } = await cluster();
       configMaps.failWith('createConfigMap', lostReply());
       const one = await replica({ auditOnly: true });
