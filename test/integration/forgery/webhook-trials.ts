@@ -35,9 +35,10 @@ export async function refusalOf(
   const { status, body } = await api.call(path, write, as);
   const { message = '' } = body;
   if (status < 300 || !message.includes('.kerbridge.dev" denied the request')) return { status, message };
-  // The audit cuts off long names.
+  // The audit cuts off long names, and has its own way to write letters beyond ASCII.
+  const known = as.user.slice(0, 253).replace(/[^ -~].*$/su, '');
   const isOwn = (review: unknown): boolean =>
-    String((review as { requester?: unknown } | undefined)?.requester).startsWith(as.user.slice(0, 253));
+    String((review as { requester?: unknown } | undefined)?.requester).startsWith(known);
   const refused = (): Record<string, unknown> | undefined =>
     decorate
       ?.auditLines()
