@@ -5,6 +5,7 @@ import { stringify } from 'yaml';
 import type { ApiObject, Requester, Write } from '../api-caller.ts';
 import { ALICE, ANNOTATION, BOB, DecorateWorld, OWN, podsPath, TEAM } from '../decorate/decorate-world.ts';
 import { until } from '../until.ts';
+import { definition, OPEN, PRUNING } from './job-definitions.ts';
 import { refusalOf, tokenOf } from './webhook-trials.ts';
 
 const TEMPLATE_STAMP = 'kerbridge.dev/template-stamp';
@@ -98,40 +99,6 @@ async function grant(name: string, rules: readonly object[], subject: object): P
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name };
   const body = { metadata: { name }, roleRef, subjects: [subject] };
   await world.api.must(`${rbac}/clusterrolebindings`, { method: 'POST', body });
-}
-
-const OPEN = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-/** As controller-gen has it without `generateEmbeddedObjectMeta`. */
-const PRUNING = {
-  type: 'object',
-  properties: {
-    spec: {
-      type: 'object',
-      properties: {
-        pytorchReplicaSpecs: {
-          type: 'object',
-          additionalProperties: {
-            type: 'object',
-            properties: {
-              template: { type: 'object', properties: { metadata: { type: 'object' }, spec: OPEN } },
-            },
-          },
-        },
-      },
-    },
-  },
-};
-
-function definition(group: string, kind: string, openAPIV3Schema: object): object {
-  const singular = kind.toLowerCase();
-  const names = { kind, plural: `${singular}s`, singular, listKind: `${kind}List` };
-  const versions = [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema } }];
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${singular}s.${group}` },
-    spec: { group, scope: 'Namespaced', names, versions },
-  };
 }
 
 const groupOf = (kind: string): string => (kind === 'RingJob' ? 'test.example.com' : 'kubeflow.org');
