@@ -11,7 +11,7 @@ import {
   podsPath,
   TEAM,
 } from '../decorate/decorate-world.ts';
-import { asAdmin } from './webhook-trials.ts';
+import { asAdmin, refusalOf } from './webhook-trials.ts';
 
 let world: DecorateWorld;
 beforeAll(async () => {
@@ -87,22 +87,39 @@ describe('what a tenant makes as large or as deep as the API server takes it', (
     expect(await world.stampOf(pod)).toMatchObject({ user: 'bob' });
   });
 
-  it('hundreds of templates are stamped each; decorate goes on', async () => {
+  it('200 templates are stamped each; decorate goes on', async () => {
     const template = { spec: { containers: [{ name: 'main', image: 'trainer:1' }] } };
-    const write = { method: 'POST', body: tfJob('many', template, 300) } as const;
+    const write = { method: 'POST', body: tfJob('many', template, 200) } as const;
     const made = await world.api.must(TFJOBS, write, asAdmin('bob'));
     const { tfReplicaSpecs } = made['spec'] as {
       tfReplicaSpecs: Record<string, { template: { metadata: { annotations: Record<string, string> } } }>;
     };
     const users = Object.values(tfReplicaSpecs).map((each) => each.template.metadata.annotations[ANNOTATION]);
-    expect(users).toEqual(Array.from({ length: 300 }, () => 'bob'));
+    expect(users).toEqual(Array.from({ length: 200 }, () => 'bob'));
     await stillAnswers('after-many');
   });
 
-  it('an object 150 deep is stamped', async () => {
-    const body = tfJob('deep', { spec: { containers: [], ...nested(150) } });
+  it('a template 80 deep is stamped', async () => {
+    const body = tfJob('deep', { spec: { containers: [], ...nested(80) } });
     const made = await world.api.must(TFJOBS, { method: 'POST', body }, asAdmin('bob'));
     expect(JSON.stringify(made)).toContain(`"${ANNOTATION}":"bob"`);
+  });
+
+  it.each([
+    [
+      'of 201 templates',
+      tfJob('more', { spec: { containers: [] } }, 201),
+      /more than 200 templates: split it/,
+    ],
+    ['150 deep', tfJob('deeper', { spec: { containers: [], ...nested(150) } }), /nested more than 100 deep/],
+  ])('an object %s is refused; decorate goes on', async (title, body, text) => {
+    const trial = { path: TFJOBS, write: { method: 'POST', body } as const, as: asAdmin('bob') };
+    expect(await refusalOf(world, trial)).toEqual({
+      status: 403,
+      reason: 'object-malformed',
+      message: expect.stringMatching(text),
+    });
+    await stillAnswers(`after-${title.replaceAll(/\W/g, '')}`);
   });
 
   it.each([
@@ -133,7 +150,7 @@ describe('what a tenant makes as large or as deep as the API server takes it', (
     const before = await memory();
     const body = tfJob('long', { spec: { containers: [], text: 'x'.repeat(2_500_000) } });
     const reply = await world.api.call(TFJOBS, { method: 'POST', body }, asAdmin('bob'));
-    expect(reply.body.message).toMatch(/etcdserver: request is too large|limit is/);
+    expect(reply.body.message).toMatch(/request is too large|larger than max|limit is/);
     await stillAnswers('after-long');
     expect((await memory()) - before).toBeLessThan(256 * 1024 * 1024);
   });
