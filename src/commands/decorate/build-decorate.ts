@@ -62,6 +62,7 @@ export type DecorateKubernetes = Pick<
   KubernetesApi,
   | 'getPod'
   | 'createObjectReader'
+  | 'createOptedInNamespaces'
   | 'reviewAccess'
   | 'createSecretRecords'
   | 'getConfigMap'
