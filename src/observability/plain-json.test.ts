@@ -105,12 +105,19 @@ describe('toPlainJson', () => {
 describe('CommonFields', () => {
   it('stand in the JSON of all fields as they would at its end', () => {
     fc.assert(
-      fc.property(fc.dictionary(name, value.any), (fields) => {
-        const { first: _other, ...others } = fields;
-        const { json } = new CommonFields(others);
-        const whole = toPlainJson({ first: 1, ...others });
-        expect(json === undefined ? undefined : `{"first":1${json}}`).toBe(whole);
-      }),
+      // An object has names that are numbers first, wherever they were put; no field of ours is called so.
+      fc.property(
+        fc.dictionary(
+          name.filter((each) => !/^\d+$/.test(each)),
+          value.any,
+        ),
+        (fields) => {
+          const { first: _other, ...others } = fields;
+          const { json } = new CommonFields(others);
+          const whole = toPlainJson({ first: 1, ...others });
+          expect(json === undefined ? undefined : `{"first":1${json}}`).toBe(whole);
+        },
+      ),
       { numRuns: 1_000 },
     );
   });

@@ -39,6 +39,7 @@ async function cluster() {
   const bundles = new Map<string, string>();
   const kubernetes: DecorateKubernetes = {
     getPod: api.getPod,
+    createOptedInNamespaces: () => () => Promise.resolve(true),
     createObjectReader:
       () =>
       ({ kind, name }) => {
