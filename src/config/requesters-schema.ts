@@ -41,13 +41,7 @@ const userTemplate = z.string().regex(USER_TEMPLATE, {
     'is no user name: write A-Z, a-z, 0-9, ".", "_" and "-", with $1 to $9 for the stars of usernames (no digit right after)',
 });
 
-export const EXEMPT_FROM = [
-  'connect',
-  'images',
-  'ephemeral-containers',
-  'keep-identity',
-  'remove-opt-in',
-] as const;
+export const EXEMPT_FROM = ['connect', 'images', 'ephemeral-containers', 'keep-identity'] as const;
 
 const rule = z
   .strictObject({

@@ -7,7 +7,7 @@ import { EXEMPTIONS, type Exemption } from './requesters-document.ts';
 const { isExempt } = compileRequesterRules({
   ...NO_REQUESTERS,
   exempt: [
-    { usernames: undefined, groups: ['admins'], namespaces: undefined, from: ['remove-opt-in', 'connect'] },
+    { usernames: undefined, groups: ['admins'], namespaces: undefined, from: ['keep-identity', 'connect'] },
     { usernames: ['carol'], groups: undefined, namespaces: ['team-*'], from: ['images'] },
     { usernames: ['dave'], groups: ['on-call'], namespaces: undefined, from: ['connect'] },
     {
@@ -67,7 +67,7 @@ describe('nobody is exempt', () => {
 describe('somebody is exempt', () => {
   it.each<Row>([
     ['by a group', person('erin', 'x', 'admins'), 'connect'],
-    ['from each that is named', person('erin', 'admins'), 'remove-opt-in', 'other'],
+    ['from each that is named', person('erin', 'admins'), 'keep-identity', 'other'],
     ['by a name', person('carol'), 'images'],
     ['by name and group', person('dave', 'on-call'), 'connect'],
     ['as an account', account('ops:robot'), 'images'],

@@ -48,7 +48,6 @@ export const EXEMPTIONS = [
   'ephemeral-containers',
   /** Whose change of another's template leaves it that user's. */
   'keep-identity',
-  'remove-opt-in',
 ] as const;
 
 export interface ExemptEntry extends Who {
