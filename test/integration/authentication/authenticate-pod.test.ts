@@ -142,6 +142,7 @@ describe.each([
         uid: pod.uid,
         serviceAccount: 'trainer',
         annotations: { 'iddecorator.username': 'alice' },
+        createdAt: expect.any(Number),
       },
     });
   });
