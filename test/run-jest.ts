@@ -47,6 +47,7 @@ const results: JestResult[] = [];
 let broken = false;
 for (const project of projects) {
   if (project === 'e2e') await buildImages();
+  if (project === 'integration') await buildControllerManager();
   const { exitCode, result } = WITH_STACK.includes(project)
     ? await withStack((env) => runJest(project, env))
     : await runJest(project, {});
@@ -106,6 +107,13 @@ async function withStack<T>(work: (env: Record<string, string>) => Promise<T>): 
   } finally {
     await stack('down');
   }
+}
+
+async function buildControllerManager(): Promise<void> {
+  const script = join(import.meta.dirname, 'stack/build-controller-manager.ts');
+  if ((await run(process.execPath, [script], {})) === 0) return;
+  process.stderr.write('kube-controller-manager could not be built: see above\n');
+  process.exit(1);
 }
 
 /** stdout of the child goes to stderr: jest --json prints the whole result there. */
