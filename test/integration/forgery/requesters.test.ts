@@ -174,18 +174,23 @@ describe('no pod is made by', () => {
     expect(reply.message).toMatch(/'kerbridge-stamp-origin'|mirror/);
     expect((await world.api.call(`${podsPath()}/mirror`, { method: 'GET' })).status).toBe(404);
   });
+});
 
-  it('a node, with a stamp on its mirror pod', async () => {
+describe('admission', () => {
+  it('keeps nothing of a stamp on a mirror pod of a node, which is nobody’s', async () => {
     const alices = await world.api.must(`${podsPath()}/of-alice`, { method: 'GET' });
     const { metadata } = await world.api.must('/api/v1/nodes/worker-1', { method: 'GET' });
     const node = { apiVersion: 'v1', kind: 'Node', name: 'worker-1', uid: metadata?.uid, controller: true };
     const annotations = { ...alices.metadata?.annotations, 'kubernetes.io/config.mirror': 'x' };
+    const { labels } = alices.metadata ?? {};
     const body = {
-      metadata: { name: 'static-worker-1', annotations, ownerReferences: [node] },
+      metadata: { name: 'static-worker-1', annotations, labels, ownerReferences: [node] },
       spec: { nodeName: 'worker-1', containers: [{ name: 'main', image: 'none' }] },
     };
-    const trial = { path: podsPath(), write: { method: 'POST', body } as const, as: KUBELET };
-    expect(await refusalOf(world, trial)).toMatchObject({ status: 403 });
+    const pod = await world.api.must(podsPath(), { method: 'POST', body }, KUBELET);
+    expect(pod.metadata?.annotations).not.toHaveProperty([ANNOTATION]);
+    expect(pod.metadata?.labels ?? {}).not.toHaveProperty(['kerbridge.dev/stamped']);
+    expect(await world.stampOf(pod)).toBe('malformed');
   });
 });
 
