@@ -1,10 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { DecoratorWorld, type Outcome, pod, workload } from '../../test/fakes/decorator-world.ts';
-
-function reasonOf({ decision }: Outcome): string {
-  if (decision.outcome === 'allowed') return 'allowed';
-  return decision.outcome === 'refused' ? decision.reason : decision.dependency;
-}
+import { reasonOf } from '../../test/fakes/decorator-edits.ts';
+import { DecoratorWorld, pod, workload } from '../../test/fakes/decorator-world.ts';
 
 describe('a namespace that does not take part', () => {
   const asked: string[] = [];

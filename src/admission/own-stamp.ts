@@ -10,23 +10,31 @@ export function stampKindOf({ group, kind }: Pick<GroupVersionKind, 'group' | 'k
   return group === '' ? kind : `${group}/${kind}`;
 }
 
+/** The stamp that a template has, if it is a good one of ours; whose it is and whether it still holds is not looked at. */
+export function stampAt(
+  { annotationsNow }: Pick<DigestedTemplate, 'annotationsNow'>,
+  keys: StampPublicKeys,
+): TemplateStamp | undefined {
+  const text = annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
+  const opened = text === undefined ? undefined : readTemplateStamp(text, keys);
+  return opened?.outcome === 'valid' ? opened.stamp : undefined;
+}
+
 /**
  * The stamp that a template of the object under review has for just what it is: that of ours, when other webhooks have made
  * ours run again. What names this object and this content can't be from elsewhere.
  */
 export function ownStampOf(
-  { annotationsNow, digest }: DigestedTemplate,
+  place: DigestedTemplate,
   review: AdmissionRequest,
   keys: StampPublicKeys,
 ): TemplateStamp | undefined {
-  const text = annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
-  const opened = text === undefined ? undefined : readTemplateStamp(text, keys);
-  if (opened?.outcome !== 'valid') return undefined;
-  const { stamp } = opened;
+  const stamp = stampAt(place, keys);
   const isOwn =
+    stamp !== undefined &&
     stamp.namespace === review.namespace &&
     stamp.kind === stampKindOf(review.kind) &&
     stamp.name === nameOf(review, () => '') &&
-    stamp.digest === digest;
+    stamp.digest === place.digest;
   return isOwn ? stamp : undefined;
 }

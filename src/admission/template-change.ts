@@ -1,7 +1,7 @@
 import { errorCode } from '../observability/error-code.ts';
 import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.ts';
 import type { StampPublicKeys } from '../identity/stamps/stamp-keys.ts';
-import { readTemplateStamp, type TemplateStamp } from '../identity/stamps/template-stamp.ts';
+import type { TemplateStamp } from '../identity/stamps/template-stamp.ts';
 import {
   CLAIM_ANNOTATION,
   type DecoratorParts,
@@ -13,7 +13,7 @@ import { annotationsOf, metadataText, textIn } from './object-metadata.ts';
 import { quote } from './requester/quote.ts';
 import type { TemplateReview, TemplateStamping, TemplateStampings } from './stamp-templates.ts';
 import { namedUserOf } from './named-user.ts';
-import { ownStampOf } from './own-stamp.ts';
+import { ownStampOf, stampAt } from './own-stamp.ts';
 import { checkNamed } from './owner-stamp.ts';
 import { askRequester, type RequesterUser } from './whose-pod.ts';
 
@@ -70,12 +70,8 @@ function readBefore(
   review: TemplateReview,
   keys: StampPublicKeys,
 ): Before | undefined {
-  const text = place.annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
-  const opened = text === undefined ? undefined : readTemplateStamp(text, keys);
-  if (text === undefined || opened?.outcome !== 'valid') return undefined;
-  return opened.stamp.namespace === review.namespace
-    ? { digest: place.digest, stamp: opened.stamp }
-    : undefined;
+  const stamp = stampAt(place, keys);
+  return stamp?.namespace === review.namespace ? { digest: place.digest, stamp } : undefined;
 }
 
 async function judgeContent(

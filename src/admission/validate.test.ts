@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
+import { reasonOf } from '../../test/fakes/decorator-edits.ts';
 import {
   ANNOTATION,
   CONTROLLER,
   DecoratorWorld,
   madeBy,
   NAMESPACE,
-  type Outcome,
   pod,
   templateAnnotations,
   workload,
@@ -21,11 +21,6 @@ import { readTemplateStamp, signTemplateStamp } from '../identity/stamps/templat
 import { createValidation } from './decide.ts';
 import type { JsonObject } from './look-ups.ts';
 import { annotationsOf, labelsOf } from './object-metadata.ts';
-
-function reasonOf({ decision }: Outcome): string {
-  if (decision.outcome === 'allowed') return 'allowed';
-  return decision.outcome === 'refused' ? decision.reason : decision.dependency;
-}
 
 type Edit = (object: JsonObject) => JsonObject;
 

@@ -1,10 +1,10 @@
-import { formatProblem } from '../../config/config-problem.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Metrics } from '../../observability/metrics.ts';
 import type { HttpServer } from '../serve/http-server.ts';
+import { noteFileChanges } from '../service/followed-files.ts';
 import type { ServingPair } from './build-decorate.ts';
 import { nameTlsProblem } from './name-tls-problem.ts';
-import type { DecorateFileChange, DecoratePlan } from './plan-decorate.ts';
+import type { DecoratePlan } from './plan-decorate.ts';
 
 export interface FollowDecorateFilesOptions {
   readonly pair: ServingPair;
@@ -18,27 +18,15 @@ export function followDecorateFiles(
   { files }: Pick<DecoratePlan, 'files'>,
   { pair, webhook, metrics, logger }: FollowDecorateFilesOptions,
 ): void {
-  const note = ({ file, outcome, problems }: DecorateFileChange): void => {
-    metrics.fileReloads.inc({ file, outcome });
-    metrics.fileOk.set({ file }, outcome === 'reloaded' ? 1 : 0);
-    if (outcome === 'reloaded') logger.info('Changed file is in use', { file });
-    else
-      logger.warn('Changed file cannot be used; what it said before stays in use', {
-        file,
-        problems: problems.map(formatProblem),
-      });
-  };
-  const followed = [
-    ['rules', files.rules],
-    ['requesters', files.requesters],
-    ['signing-keys', files.signingKeys],
-    ['tls', files.tls],
-  ] as const;
-  for (const [file, followedFile] of followed) {
-    // It may have changed since it was opened.
-    const state = followedFile?.state();
-    if (state !== undefined) metrics.fileOk.set({ file }, state.ok ? 1 : 0);
-  }
+  const note = noteFileChanges(
+    [
+      ['rules', files.rules],
+      ['requesters', files.requesters],
+      ['signing-keys', files.signingKeys],
+      ['tls', files.tls],
+    ],
+    { metrics, logger },
+  );
   files.follow(note);
 
   let { notAfter } = pair.current;

@@ -6,14 +6,14 @@ import {
 } from '../../admission/requester/requester-rules.ts';
 import { takeOverPaths } from '../../admission/templates/kube2hadoop-paths.ts';
 import { buildTemplateTable, type TemplateTable } from '../../admission/templates/template-table.ts';
-import { ConfigError, type ConfigProblem, formatProblem } from '../../config/config-problem.ts';
+import { ConfigError, type ConfigProblem } from '../../config/config-problem.ts';
 import type { DecorateConfig } from '../../config/decorate-config.ts';
 import { parseIdentityRules } from '../../config/identity-rules.ts';
 import { parseKube2HadoopPaths } from '../../config/kube2hadoop-paths-file.ts';
 import { type DecorateOptions, loadDecorateConfig } from '../../config/load-decorate-config.ts';
 import { parseRequesters } from '../../config/requesters.ts';
-import { WatchedFile } from '../../config/watched-file.ts';
-import { createDenyList, denyEntryProblem } from '../../identity/deny-list.ts';
+import type { WatchedFile } from '../../config/watched-file.ts';
+import { createDenyList, type DenyUsers } from '../../identity/deny-list.ts';
 import {
   compileIdentityRules,
   type IdentityRules,
@@ -22,21 +22,19 @@ import {
 import { parsePrivateKeys } from '../../identity/stamps/read-stamp-keys.ts';
 import type { StampPrivateKeys } from '../../identity/stamps/stamp-keys.ts';
 import { compileUserPattern, type JudgeUserName } from '../../identity/user-name.ts';
-import type { DenyUsers } from '../../identity/deny-list.ts';
-import { type KubernetesApi, loadKubernetesApi } from '../../kubernetes/kubernetes-api.ts';
-import { KubernetesApiError } from '../../kubernetes/kubernetes-api-error.ts';
+import type { KubernetesApi } from '../../kubernetes/kubernetes-api.ts';
 import { errorCode } from '../../observability/error-code.ts';
 import type { Clock } from '../../time/clock.ts';
 import { TlsCertificate } from '../serve/tls-certificate.ts';
+import { deniedUsers } from '../service/denied-users.ts';
+import { type FileChange, FileFollower, noteProblems, problemBelow } from '../service/followed-files.ts';
+import { hostPort } from '../service/host-port.ts';
+import { openKubernetes } from '../service/open-kubernetes.ts';
 import { nameTlsProblem } from './name-tls-problem.ts';
 
 export type DecorateFile = 'rules' | 'requesters' | 'signing-keys' | 'tls';
 
-export interface DecorateFileChange {
-  readonly file: DecorateFile;
-  readonly outcome: 'reloaded' | 'kept';
-  readonly problems: readonly ConfigProblem[];
-}
+export type DecorateFileChange = FileChange<DecorateFile>;
 
 /** Read again when they change; what can't be used leaves in force what was there before. */
 export interface DecorateFiles {
@@ -76,9 +74,12 @@ export async function planDecorate(options: DecorateOptions, clock: Clock): Prom
   const problems: ConfigProblem[] = [];
   const warnings: string[] = [];
   const files = await openFiles(config, clock, problems);
-  const kubernetes = loadKubernetes(config, problems);
+  const kubernetes = openKubernetes(config, problems);
   const templates = await buildTemplates(config, problems, warnings);
-  const denyUsers = denyList(config, problems);
+  const denyUsers = createDenyList({
+    ownShortNames: [],
+    users: deniedUsers(config.identity.denyUsers, problems),
+  });
   const judgeUserName = userPattern(config, problems);
   const clientCa = await readClientCa(config, problems);
   if (
@@ -110,50 +111,39 @@ async function openFiles(
   clock: Clock,
   problems: ConfigProblem[],
 ): Promise<DecorateFiles> {
-  let listener: (change: DecorateFileChange) => void = () => undefined;
-  const open = async <T>(
-    file: DecorateFile,
-    key: string,
-    path: string | undefined,
-    parse: (text: string) => T,
-  ): Promise<WatchedFile<T> | undefined> => {
-    if (path === undefined) return undefined;
-    const onChange = (outcome: DecorateFileChange['outcome'], found: readonly ConfigProblem[]): void => {
-      listener({ file, outcome, problems: found.map((problem) => below(key, problem)) });
-    };
-    return await WatchedFile.open({ path, parse, clock, onChange }).catch((error: unknown) =>
-      note(error, problems, key),
-    );
-  };
+  const follower = new FileFollower<DecorateFile>(clock, problems);
   const { identity, requestersFile, signing, tls } = config;
-  const rules = await open('rules', 'identity.rulesFile', identity.rulesFile, (text) =>
-    compileIdentityRules(parseIdentityRules(text)),
-  );
-  const requesters = await open('requesters', 'requestersFile', requestersFile, (text) =>
-    compileRequesterRules(parseRequesters(text)),
-  );
-  const keysFile = signing.from === 'file' ? signing.keysFile : undefined;
-  const signingKeys = await open('signing-keys', 'signing.keysFile', keysFile, (text) => {
-    const read = parsePrivateKeys(text);
-    if (!read.ok) throw new ConfigError(read.problems);
-    return read.keys;
+  const rules = await follower.open('rules', {
+    key: 'identity.rulesFile',
+    path: identity.rulesFile,
+    parse: (text) => compileIdentityRules(parseIdentityRules(text)),
+  });
+  const requesters = await follower.open('requesters', {
+    key: 'requestersFile',
+    path: requestersFile,
+    parse: (text) => compileRequesterRules(parseRequesters(text)),
+  });
+  const signingKeys = await follower.open('signing-keys', {
+    key: 'signing.keysFile',
+    path: signing.from === 'file' ? signing.keysFile : undefined,
+    parse: (text) => {
+      const read = parsePrivateKeys(text);
+      if (!read.ok) throw new ConfigError(read.problems);
+      return read.keys;
+    },
   });
   const certificate =
     tls.mode === 'files'
-      ? await TlsCertificate.open({ ...tls, clock }).catch((error: unknown) => {
-          if (!(error instanceof ConfigError)) throw error;
-          problems.push(...error.problems.map(nameTlsProblem));
-          return undefined;
-        })
+      ? await TlsCertificate.open({ ...tls, clock }).catch((error: unknown) =>
+          noteProblems(error, problems, nameTlsProblem),
+        )
       : undefined;
   return {
     rules,
     requesters,
     signingKeys,
     tls: certificate,
-    follow: (given) => {
-      listener = given;
-    },
+    follow: follower.follow,
     stop: () => {
       for (const file of [rules, requesters, signingKeys, certificate]) file?.stop();
     },
@@ -172,7 +162,8 @@ async function buildTemplates(
       taken = takeOverPaths(parseKube2HadoopPaths(await readFile(kube2hadoopPathsFile, 'utf8')));
       warnings.push(...taken.notes.map((each) => `${key}: ${each}`));
     } catch (error) {
-      if (error instanceof ConfigError) note(error, problems, key);
+      if (error instanceof ConfigError)
+        noteProblems(error, problems, (problem) => problemBelow(key, problem));
       else problems.push({ path: key, message: `can't be read (${errorCode(error)}): name a readable file` });
     }
   }
@@ -191,15 +182,6 @@ async function buildTemplates(
     })),
   );
   return undefined;
-}
-
-function denyList({ identity }: DecorateConfig, problems: ConfigProblem[]): DenyUsers {
-  const denied = identity.denyUsers.flatMap((entry, index): ConfigProblem[] => {
-    const message = denyEntryProblem(entry);
-    return message === undefined ? [] : [{ path: `identity.denyUsers[${index}]`, message }];
-  });
-  problems.push(...denied);
-  return createDenyList({ ownShortNames: [], users: denied.length === 0 ? identity.denyUsers : [] });
 }
 
 function userPattern({ identity }: DecorateConfig, problems: ConfigProblem[]): JudgeUserName | undefined {
@@ -230,33 +212,6 @@ async function readClientCa({ tls }: DecorateConfig, problems: ConfigProblem[]):
   return undefined;
 }
 
-function loadKubernetes(config: DecorateConfig, problems: ConfigProblem[]): KubernetesApi | undefined {
-  const { kubeconfig, context } = config.kubernetes;
-  try {
-    return loadKubernetesApi({
-      timeoutMs: config.limits.kubernetesCallTimeoutMs,
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      ...(context === undefined ? {} : { context }),
-    });
-  } catch (error) {
-    if (!(error instanceof KubernetesApiError)) throw error;
-    const fix = error.fix === undefined ? '' : `; ${error.fix}`;
-    problems.push({ path: 'kubernetes', message: `${error.message}${fix}` });
-    return undefined;
-  }
-}
-
-function note(error: unknown, problems: ConfigProblem[], key: string): undefined {
-  if (!(error instanceof ConfigError)) throw error;
-  problems.push(...error.problems.map((problem) => below(key, problem)));
-  return undefined;
-}
-
-/** A problem within a file, as one of the key that names the file. */
-function below(key: string, problem: ConfigProblem): ConfigProblem {
-  return { path: key, message: formatProblem(problem) };
-}
-
 /** What `--check-config` prints: for a person, one fact a line, no secret. */
 export function describeDecoratePlan({ config, kubernetes, files, warnings }: DecoratePlan): string[] {
   const { tls, signing, listen, admin, optIn } = config;
@@ -272,8 +227,4 @@ export function describeDecoratePlan({ config, kubernetes, files, warnings }: De
     ...(config.auditOnly ? ['audit only: nothing is changed or refused'] : []),
     ...warnings.map((warning) => `warning: ${warning}`),
   ];
-}
-
-function hostPort({ address, port }: { readonly address: string; readonly port: number }): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

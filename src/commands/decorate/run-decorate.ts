@@ -1,6 +1,4 @@
-import { ConfigError, formatProblem } from '../../config/config-problem.ts';
 import type { DecorateOptions } from '../../config/load-decorate-config.ts';
-import { errorCode } from '../../observability/error-code.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { systemClock } from '../../time/clock.ts';
 import { packageVersion } from '../package-version.ts';
@@ -8,7 +6,8 @@ import { endOnSignal } from '../serve/end-on-signal.ts';
 import { HttpServer } from '../serve/http-server.ts';
 import { openLog } from '../serve/open-log.ts';
 import { exitOnUnforeseen, shutdownSignal } from '../service/end-of-service.ts';
-import { listenFix } from '../service/listen-fix.ts';
+import { listenOn } from '../service/listen.ts';
+import { planOrExplain } from '../service/plan-or-explain.ts';
 import type { Terminal } from '../terminal.ts';
 import { buildDecorate, type DecorateApp, type ServingPair } from './build-decorate.ts';
 import { followDecorateFiles } from './follow-decorate-files.ts';
@@ -27,7 +26,7 @@ export async function runDecorate(
   terminal: Terminal,
 ): Promise<void> {
   const stopEnding = endOnSignal(process, DECORATE_EXIT.done);
-  const plan = await planOrExplain(options, terminal);
+  const plan = await planOrExplain('decorate', () => planDecorate(options, systemClock), terminal);
   // Those of the service are there within the same turn of the event loop.
   stopEnding();
   if (plan === undefined) {
@@ -38,22 +37,6 @@ export async function runDecorate(
     plan.files.stop();
   } else {
     await decorate(plan);
-  }
-}
-
-async function planOrExplain(
-  options: DecorateOptions,
-  terminal: Terminal,
-): Promise<DecoratePlan | undefined> {
-  try {
-    return await planDecorate(options, systemClock);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const lines = error.problems.map((problem) => `  ${formatProblem(problem)}\n`);
-    terminal.error(
-      `kerbridge decorate: the configuration has ${lines.length} problem(s):\n${lines.join('')}`,
-    );
-    return undefined;
   }
 }
 
@@ -80,23 +63,13 @@ async function decorate(plan: DecoratePlan): Promise<void> {
   });
   followDecorateFiles(plan, { pair, webhook, metrics: app.metrics, logger });
   const admin = new HttpServer({ listener: app.admin, refusals: app.refusals });
-  for (const [server, name] of [
-    [admin, 'admin'],
-    [webhook, 'listen'],
-  ] as const) {
-    try {
-      const { address, port } = await server.listen(config[name]);
-      logger.info('Listening', { server: name === 'listen' ? 'webhook' : 'admin', address, port, version });
-    } catch (error) {
-      logger.error('Cannot listen', {
-        key: name,
-        ...config[name],
-        code: errorCode(error),
-        fix: listenFix(error),
-      });
-      await app.close();
-      process.exit(DECORATE_EXIT.failed);
-    }
+  const listeners = [
+    { server: admin, name: 'admin', key: 'admin', at: config.admin },
+    { server: webhook, name: 'webhook', key: 'listen', at: config.listen },
+  ] as const;
+  if (!(await listenOn(listeners, { logger, version }))) {
+    await app.close();
+    process.exit(DECORATE_EXIT.failed);
   }
   void app.readiness.refresh();
 

@@ -8,7 +8,7 @@ import { createPublicKeys, newSigningKey } from '../../identity/stamps/stamp-key
 import { createLogger } from '../../observability/logger.ts';
 import { createMetrics } from '../../observability/metrics.ts';
 import { followFiles } from './follow-files.ts';
-import type { FileChange, ServeFiles } from './open-files.ts';
+import type { ServeFileChange, ServeFiles } from './open-files.ts';
 import { TlsCertificate, type TlsPair } from './tls-certificate.ts';
 
 const fixture = (name: string) =>
@@ -39,7 +39,7 @@ async function start(
     };
     return WatchedFile.open({ path: '/text', parse, clock, files: access });
   };
-  let tell: (change: FileChange) => void = () => undefined;
+  let tell: (change: ServeFileChange) => void = () => undefined;
   const files: ServeFiles = {
     rules: has.rules === true ? await open(NO_IDENTITY_RULES) : undefined,
     revocations: has.revocations === true ? await open([]) : undefined,
@@ -63,7 +63,7 @@ async function start(
   followFiles({ files }, { api: { useCertificate: (pair) => used.push(pair) }, metrics, logger });
   return {
     used,
-    tell: (change: FileChange) => tell(change),
+    tell: (change: ServeFileChange) => tell(change),
     logged: () => lines.splice(0).map((line) => JSON.parse(line) as unknown),
     shown: async (name: string): Promise<string[]> =>
       (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(`kerbridge_${name}`)),

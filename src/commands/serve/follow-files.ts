@@ -1,8 +1,7 @@
-import { formatProblem } from '../../config/config-problem.ts';
 import type { Logger } from '../../observability/logger.ts';
 import type { Metrics } from '../../observability/metrics.ts';
+import { noteFileChanges } from '../service/followed-files.ts';
 import type { HttpServer } from './http-server.ts';
-import type { FileChange } from './open-files.ts';
 import type { ServePlan } from './plan-serve.ts';
 
 export interface FollowFilesOptions {
@@ -17,28 +16,15 @@ export function followFiles(
   { api, metrics, logger }: FollowFilesOptions,
 ): void {
   const { tls } = files;
-  const note = ({ file, outcome, problems }: FileChange): void => {
-    metrics.fileReloads.inc({ file, outcome });
-    metrics.fileOk.set({ file }, outcome === 'reloaded' ? 1 : 0);
-    if (outcome === 'reloaded') logger.info('Changed file is in use', { file });
-    else {
-      logger.warn('Changed file cannot be used; what it said before stays in use', {
-        file,
-        problems: problems.map(formatProblem),
-      });
-    }
-  };
-  const followed = [
-    ['rules', files.rules],
-    ['revocations', files.revocations],
-    ['stamp-keys', files.stampKeys],
-    ['tls', tls],
-  ] as const;
-  for (const [file, followedFile] of followed) {
-    // It may have changed since it was opened.
-    const state = followedFile?.state();
-    if (state !== undefined) metrics.fileOk.set({ file }, state.ok ? 1 : 0);
-  }
+  const note = noteFileChanges(
+    [
+      ['rules', files.rules],
+      ['revocations', files.revocations],
+      ['stamp-keys', files.stampKeys],
+      ['tls', tls],
+    ],
+    { metrics, logger },
+  );
   files.follow(note);
   if (tls === undefined) return;
 

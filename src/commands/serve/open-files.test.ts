@@ -6,7 +6,7 @@ import { otherSigningKey, signingKey } from '../../../test/fixtures/stamps/keys.
 import { FakeClock } from '../../../test/fakes/fake-clock.ts';
 import { type ConfigProblem, formatProblem } from '../../config/config-problem.ts';
 import { formatPrivateKeys, formatPublicKeys, createPublicKeys } from '../../identity/stamps/stamp-keys.ts';
-import { type FileChange, openFiles, type ServeFiles } from './open-files.ts';
+import { type ServeFileChange, openFiles, type ServeFiles } from './open-files.ts';
 
 const RULES = 'version: 1\nnamespaces: [{ namespaces: [team-a], users: [alice] }]\notherNamespaces: none\n';
 const REVOCATIONS = 'version: 1\nrevocations: [{ user: mallory, revokedAt: 2026-01-01T00:00:00Z }]\n';
@@ -120,7 +120,7 @@ describe('openFiles', () => {
 
   it('tells of changes, which file and what became of it', async () => {
     const { files, clock } = await open({ rules: 'rules.yaml', revocations: 'revocations.yaml' });
-    const changes: FileChange[] = [];
+    const changes: ServeFileChange[] = [];
     files.follow((change) => changes.push(change));
 
     await writeFile(at('rules.yaml'), BROKEN);
@@ -138,7 +138,7 @@ describe('openFiles', () => {
 
   it('keeps the keys of stamps as they were while the file holds others that cannot be used', async () => {
     const { files, clock } = await open({ stampKeys: 'keys.json' });
-    const changes: FileChange[] = [];
+    const changes: ServeFileChange[] = [];
     files.follow((change) => changes.push(change));
     const before = files.stampKeys?.current;
 

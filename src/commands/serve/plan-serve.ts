@@ -2,14 +2,16 @@ import { ConfigError, type ConfigProblem } from '../../config/config-problem.ts'
 import { loadServeConfig, type ServeOptions } from '../../config/load-serve-config.ts';
 import type { ServeConfig } from '../../config/serve-config.ts';
 import type { LookupAddresses } from '../../hadoop/conf-dir/token-service-names.ts';
-import { createDenyList, denyEntryProblem } from '../../identity/deny-list.ts';
+import { createDenyList } from '../../identity/deny-list.ts';
 import { createUserIdentifier } from '../../identity/identify-user.ts';
 import type { IdentifyUser } from '../../identity/identity-result.ts';
 import { NO_IDENTITY_RULES } from '../../identity/identity-rules.ts';
 import type { RevocationsNow } from '../../identity/revocations.ts';
-import { type KubernetesApi, loadKubernetesApi } from '../../kubernetes/kubernetes-api.ts';
-import { KubernetesApiError } from '../../kubernetes/kubernetes-api-error.ts';
+import type { KubernetesApi } from '../../kubernetes/kubernetes-api.ts';
 import type { Clock } from '../../time/clock.ts';
+import { deniedUsers } from '../service/denied-users.ts';
+import { hostPort } from '../service/host-port.ts';
+import { openKubernetes } from '../service/open-kubernetes.ts';
 import { deriveCluster, type DerivedCluster } from './derive-cluster.ts';
 import { identityWarnings } from './identity-warnings.ts';
 import { openFiles, type ServeFiles } from './open-files.ts';
@@ -45,7 +47,7 @@ export async function planServe(
     if (derivation.ok) clusters.push(derivation.cluster);
     else problems.push(...derivation.problems);
   }
-  const kubernetes = loaded.ok ? loadKubernetes(loaded.config, problems) : undefined;
+  const kubernetes = loaded.ok ? openKubernetes(loaded.config, problems) : undefined;
   const files = loaded.ok ? await openFiles(loaded.config, clock, problems) : undefined;
   const createIdentifier =
     files === undefined || !loaded.ok
@@ -70,11 +72,6 @@ function planIdentifier(
   clusters: readonly DerivedCluster[],
   { files, clock, problems }: { files: ServeFiles; clock: Clock; problems: ConfigProblem[] },
 ): ServePlan['createIdentifier'] | undefined {
-  const denied = identity.denyUsers.flatMap((entry, index): ConfigProblem[] => {
-    const message = denyEntryProblem(entry);
-    return message === undefined ? [] : [{ path: `identity.denyUsers[${index}]`, message }];
-  });
-  problems.push(...denied);
   const options = {
     annotation: identity.annotation,
     userPattern: identity.userPattern,
@@ -83,7 +80,7 @@ function planIdentifier(
       // these off the list.
       ownShortNames: clusters.flatMap(({ shortName, renewer }) => [shortName, renewer]),
       serviceUsers: clusters.flatMap(({ serviceUsers }) => serviceUsers),
-      users: denied.length === 0 ? identity.denyUsers : [],
+      users: deniedUsers(identity.denyUsers, problems),
     }),
     rules: () => files.rules?.current ?? NO_IDENTITY_RULES,
     requireSignature: identity.requireSignature,
@@ -99,22 +96,6 @@ function planIdentifier(
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     problems.push({ path: 'identity.userPattern', message: error.message });
-    return undefined;
-  }
-}
-
-function loadKubernetes(config: ServeConfig, problems: ConfigProblem[]): KubernetesApi | undefined {
-  const { kubeconfig, context } = config.kubernetes;
-  try {
-    return loadKubernetesApi({
-      timeoutMs: config.limits.kubernetesCallTimeoutMs,
-      ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      ...(context === undefined ? {} : { context }),
-    });
-  } catch (error) {
-    if (!(error instanceof KubernetesApiError)) throw error;
-    const fix = error.fix === undefined ? '' : `; ${error.fix}`;
-    problems.push({ path: 'kubernetes', message: `${error.message}${fix}` });
     return undefined;
   }
 }
@@ -139,8 +120,4 @@ export function describePlan({ config, clusters, kubernetes }: ServePlan): strin
       ...cluster.warnings.map((warning) => `  warning: ${warning}`),
     ]),
   ];
-}
-
-function hostPort({ address, port }: { readonly address: string; readonly port: number }): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -1,13 +1,12 @@
 import { lookup } from 'node:dns/promises';
-import { ConfigError, formatProblem } from '../../config/config-problem.ts';
 import type { ServeOptions } from '../../config/load-serve-config.ts';
 import type { LookupAddresses } from '../../hadoop/conf-dir/token-service-names.ts';
-import { errorCode } from '../../observability/error-code.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { systemClock } from '../../time/clock.ts';
 import { packageVersion } from '../package-version.ts';
 import { exitOnUnforeseen, shutdownSignal } from '../service/end-of-service.ts';
-import { listenFix } from '../service/listen-fix.ts';
+import { listenOn } from '../service/listen.ts';
+import { planOrExplain } from '../service/plan-or-explain.ts';
 import type { Terminal } from '../terminal.ts';
 import { type BuildOptions, buildServe, type ServeParts } from './build-serve.ts';
 import { endOnSignal } from './end-on-signal.ts';
@@ -33,7 +32,7 @@ export async function runServe(
   hooks: ServeHooks = {},
 ): Promise<void> {
   const stopEnding = endOnSignal(process, SERVE_EXIT.done);
-  const plan = await planOrExplain(options, terminal);
+  const plan = await planOrExplain('serve', () => planServe(options, lookupAddresses, systemClock), terminal);
   // Those of `serve` are there within the same turn of the event loop.
   stopEnding();
   if (plan === undefined) {
@@ -44,17 +43,6 @@ export async function runServe(
     plan.files.stop();
   } else {
     await serve(plan, hooks);
-  }
-}
-
-async function planOrExplain(options: ServeOptions, terminal: Terminal): Promise<ServePlan | undefined> {
-  try {
-    return await planServe(options, lookupAddresses, systemClock);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const lines = error.problems.map((problem) => `  ${formatProblem(problem)}\n`);
-    terminal.error(`kerbridge serve: the configuration has ${lines.length} problem(s):\n${lines.join('')}`);
-    return undefined;
   }
 }
 
@@ -87,23 +75,13 @@ async function serve(plan: ServePlan, { onLifeStep }: ServeHooks): Promise<void>
   followFiles(plan, { api, metrics: parts.metrics, logger });
   await startOrExit(parts, logger);
   const admin = new HttpServer({ listener: parts.admin, refusals });
-  for (const [server, name] of [
-    [admin, 'admin'],
-    [api, 'listen'],
-  ] as const) {
-    try {
-      const { address, port } = await server.listen(config[name]);
-      logger.info('Listening', { server: name === 'listen' ? 'api' : 'admin', address, port, version });
-    } catch (error) {
-      logger.error('Cannot listen', {
-        key: name,
-        ...config[name],
-        code: errorCode(error),
-        fix: listenFix(error),
-      });
-      await parts.close();
-      process.exit(SERVE_EXIT.failed);
-    }
+  const listeners = [
+    { server: admin, name: 'admin', key: 'admin', at: config.admin },
+    { server: api, name: 'api', key: 'listen', at: config.listen },
+  ] as const;
+  if (!(await listenOn(listeners, { logger, version }))) {
+    await parts.close();
+    process.exit(SERVE_EXIT.failed);
   }
   void parts.readiness.refresh();
 
