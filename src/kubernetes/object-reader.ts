@@ -2,8 +2,8 @@ import type { FoundObject, JsonObject, ObjectId, ReadObject } from '../admission
 import type { Clock } from '../time/clock.ts';
 import { fieldOf, isStatusAbout } from './api-reply.ts';
 import { type CallDescription, errorOfStatus } from './error-of-status.ts';
+import { jsonOfReply } from './json-of-reply.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
-import { parseJson } from './reflector/watch-events.ts';
 import type { Reply, Transport } from './transport.ts';
 
 /** Whoever makes a pod writes its owner references, so what is asked for may be nonsense. */
@@ -87,8 +87,8 @@ function pathOf(apiVersion: string): string | undefined {
 }
 
 function readJson(reply: Reply, what: CallDescription): JsonObject {
-  if (reply.status !== 200) throw errorOfStatus(what, reply.status, reply.retryAfter);
-  const value = parseJson(reply.bytes);
+  const value = jsonOfReply(reply);
+  if (value === undefined) throw errorOfStatus(what, reply.status, reply.retryAfter);
   if (!isObject(value)) throw noAnswer(what);
   return value;
 }

@@ -19,7 +19,7 @@ function setUp(status: number, body: unknown) {
         return Promise.resolve({
           status: reply.status,
           bytes,
-          contentType: '',
+          contentType: 'application/json',
           retryAfter: undefined,
           date: 0,
         });

@@ -2,8 +2,8 @@ import type { IsOptedIn } from '../admission/decorator-parts.ts';
 import type { Clock } from '../time/clock.ts';
 import { fieldOf, isStatusAbout } from './api-reply.ts';
 import { errorOfStatus } from './error-of-status.ts';
+import { jsonOfReply } from './json-of-reply.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
-import { parseJson } from './reflector/watch-events.ts';
 import type { Transport } from './transport.ts';
 
 /** A yes is believed so long: each pod asks several times. A no is not kept, as the label may come at any moment. */
@@ -37,9 +37,10 @@ export function createOptedInNamespaces(options: OptedInNamespacesOptions): IsOp
       });
       if (isGone) return false;
     }
-    if (reply.status !== 200)
+    const json = jsonOfReply(reply);
+    if (json === undefined)
       throw errorOfStatus({ request, rule: '`get` on `namespaces`' }, reply.status, reply.retryAfter);
-    const metadata = fieldOf(parseJson(reply.bytes), 'metadata');
+    const metadata = fieldOf(json, 'metadata');
     if (fieldOf(metadata, 'name') !== namespace)
       throw new KubernetesApiError('bad-reply', `${request}: the Kubernetes API sent another object`);
     const labels = fieldOf(metadata, 'labels');

@@ -2,6 +2,7 @@ import type { Clock } from '../time/clock.ts';
 import { Secret } from '../observability/secret.ts';
 import { fieldOf, isStatusAbout } from './api-reply.ts';
 import { type CallDescription, errorOfStatus } from './error-of-status.ts';
+import { jsonOfReply } from './json-of-reply.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
 import type { Signalled } from './operator-calls.ts';
 import type { ObjectKind } from './reflector/object-kind.ts';
@@ -13,7 +14,6 @@ import {
   type ReflectorTarget,
   type ReflectorTiming,
 } from './reflector/reflector.ts';
-import { parseJson } from './reflector/watch-events.ts';
 import type { Reply, Transport } from './transport.ts';
 
 /** Of all values of a Secret together (`MaxSecretSize` in Kubernetes' core/v1). */
@@ -139,10 +139,9 @@ export function createSecretRecords(
     name: string,
     others: Readonly<Record<number, string>>,
   ): unknown {
-    const { status, contentType, retryAfter, bytes } = reply;
-    if (status >= 200 && status < 300 && /^application\/json(?:;|$)/.test(contentType)) {
-      return parseJson(bytes);
-    }
+    const json = jsonOfReply(reply);
+    if (json !== undefined) return json;
+    const { status, retryAfter, bytes } = reply;
     const reason = others[status];
     const body = bytes.toString();
     if (reason !== undefined && KINDS.some((kind) => isStatusAbout(body, { reason, kind, name }))) {

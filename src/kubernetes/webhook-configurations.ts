@@ -1,8 +1,8 @@
 import { fieldOf, isStatusAbout } from './api-reply.ts';
 import { type CallDescription, errorOfStatus } from './error-of-status.ts';
+import { jsonOfReply } from './json-of-reply.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
 import type { Signalled } from './operator-calls.ts';
-import { parseJson } from './reflector/watch-events.ts';
 import type { Reply, Transport } from './transport.ts';
 
 export interface WebhookConfigurationId {
@@ -107,7 +107,8 @@ function isConflict({ status, bytes }: Reply, { kind, name }: WebhookConfigurati
   );
 }
 
-function read({ status, contentType, retryAfter, bytes }: Reply, what: CallDescription): unknown {
-  if (status >= 200 && status < 300 && /^application\/json(?:;|$)/.test(contentType)) return parseJson(bytes);
-  throw errorOfStatus(what, status, retryAfter);
+function read(reply: Reply, what: CallDescription): unknown {
+  const json = jsonOfReply(reply);
+  if (json === undefined) throw errorOfStatus(what, reply.status, reply.retryAfter);
+  return json;
 }
