@@ -90,6 +90,31 @@ describe('PodStore', () => {
     expect(Object.entries(store.get('team-a', 'a')?.annotations ?? {})).toEqual([['__proto__', 'mallory']]);
   });
 
+  it('is the same object while nothing changes, also when all are listed anew', () => {
+    store.put(pod());
+    const first = store.get('team-a', 'a');
+    const replacement = store.beginReplacement();
+    replacement.put(pod({ podIps: ['10.0.0.7'], annotations: { user: 'alice', other: 'new' } }));
+    replacement.complete();
+    expect(store.get('team-a', 'a')).toBe(first);
+    expect(gone).toEqual([]);
+  });
+
+  it.each<[keyof PodView, Partial<PodView>]>([
+    ['uid', { uid: 'a-2' }],
+    ['serviceAccount', { serviceAccount: 'other' }],
+    ['phase', { phase: 'Failed' }],
+    ['createdAt', { createdAt: 0 }],
+    ['deletionTimestamp', { deletionTimestamp: 7 }],
+    ['podIps', { podIps: ['10.0.0.8'] }],
+    ['annotations', { annotations: { user: 'bob' } }],
+    ['annotations', { annotations: {} }],
+  ])('is another one with another %s (%#)', (_, change) => {
+    store.put(pod());
+    store.put(pod(change));
+    expect(store.get('team-a', 'a')).toEqual(pod(change));
+  });
+
   it('keeps names of different namespaces apart', () => {
     store.put(pod());
     store.put(pod({ namespace: 'team-b', uid: 'b-1' }));

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { PodView } from '../../authentication/kubernetes-access.ts';
 import type { ReflectorTarget, Replacement } from '../reflector/reflector.ts';
 
@@ -48,7 +49,9 @@ export class PodStore implements ReflectorTarget<PodView> {
       this.#namespaces.set(namespace, pods);
     }
     const before = pods.get(pod.name);
-    pods.set(pod.name, this.#compact(pod, namespace));
+    const compact = this.#compact(pod, namespace);
+    // The same object while nothing changes, as in a list of all: what is remembered of it need not be found out again.
+    if (!isDeepStrictEqual(before, compact)) pods.set(pod.name, compact);
     if (before === undefined) this.#size += 1;
     else if (before.uid !== pod.uid) this.#reportGone(before);
     const alreadyEnded = before?.uid === pod.uid && hasEnded(before);

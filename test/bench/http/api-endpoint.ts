@@ -15,6 +15,14 @@ const answer = (response: ServerResponse, body: object | string): void => {
   response.end(text);
 };
 
+/** Made once: each pod has a signature of its own, and the list is asked for again and again. */
+const podList = JSON.stringify({
+  kind: 'PodList',
+  apiVersion: 'v1',
+  metadata: { resourceVersion: '1' },
+  items: Array.from({ length: PODS }, (_, n) => podOf(n)),
+});
+
 const server = createServer((request, response) => {
   const url = request.url ?? '';
   if (url.startsWith('/apis/authentication.k8s.io/')) void review(request, response);
@@ -24,8 +32,7 @@ const server = createServer((request, response) => {
     response.writeHead(200, { 'Content-Type': 'application/json' });
     response.flushHeaders();
   } else {
-    const items = Array.from({ length: PODS }, (_, n) => podOf(n));
-    answer(response, { kind: 'PodList', apiVersion: 'v1', metadata: { resourceVersion: '1' }, items });
+    answer(response, podList);
   }
 });
 
