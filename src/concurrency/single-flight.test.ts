@@ -21,8 +21,10 @@ describe('SingleFlight', () => {
     const calls = [flights.run('a', start), flights.run('a', start), flights.run('a', start)];
     open.resolve(7);
 
+    expect([flights.has('a'), flights.has('b')]).toEqual([true, false]);
     expect(await Promise.all(calls)).toEqual([7, 7, 7]);
     expect(runs).toBe(1);
+    expect(flights.has('a')).toBe(false);
   });
 
   it('keeps keys apart', async () => {

@@ -13,6 +13,11 @@ export class SingleFlight<Key, Value> {
     return this.#flights.size;
   }
 
+  /** There is a run under way for it. */
+  has(key: Key): boolean {
+    return this.#flights.has(key);
+  }
+
   /**
    * Joins the run for `key`, or starts one. Rejects with what the run rejects with (the same error object for every
    * caller), or with the reason of the caller's own signal; a caller that comes already aborted starts nothing.

@@ -68,6 +68,21 @@ describe('those who wait for one source', () => {
     expect(limited).toEqual(['source']);
   });
 
+  it('are not those who have left with the token before it', async () => {
+    await begin({ maxWaitingPerSource: 1 });
+    world.pod();
+    await world.get();
+    await world.clock.advance(3_300_000);
+    world.tokenService.hang('issue');
+    const left = world.get();
+    await world.clock.advance(5_000);
+    await left;
+    const another = world.get({ user: 'carol' });
+    await settle();
+    world.tokenService.resume();
+    expect([(await another).token.owner, limited]).toEqual(['carol', []]);
+  });
+
   it('do not stand in the way of others, nor of who comes after them', async () => {
     const source = (name: string): TokenSource => ({ ...world.source, name });
     const sources = [source('ns1'), source('ns2')] as const;

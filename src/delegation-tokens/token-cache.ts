@@ -1,3 +1,4 @@
+import { orAfter } from '../concurrency/or-after.ts';
 import { SingleFlight } from '../concurrency/single-flight.ts';
 import type { Clock } from '../time/clock.ts';
 import type { TokenSource } from './credentials.ts';
@@ -20,10 +21,10 @@ export type { CachedToken } from './live-token.ts';
 export const FLIGHT_TIMEOUT_MS = 90_000;
 /** How long a token service may take to say what it knows once its signal is aborted. */
 export const ABANDON_AFTER_MS = 1_000;
-/** A caller waits no longer for the proof of a token that most likely lives. */
-const PROOF_PATIENCE_MS = 5_000;
-/** A proof that got no answer is not asked for again at once: the callers of half a minute share it. */
-const UNANSWERED_FOR_MS = 30_000;
+/** A caller waits no longer for the proof of a token that most likely lives, or for the one after it. */
+const PATIENCE_MS = 5_000;
+/** Who comes after somebody who waited in vain is not kept waiting for the same again, for half a minute. */
+const IN_VAIN_FOR_MS = 30_000;
 /** When to come back for those who got the old token because a new one could not be had. */
 const PINCH_MS = 60_000;
 /** A token that was proven dead is replaced; one that dies again at once has another trouble. */
@@ -83,7 +84,8 @@ export interface TokenCacheOptions {
  * requests that need the same share one flight, which no caller's signal ends.
  *
  * A token is not handed out before Hadoop has shown that we can renew its like, since it would lapse in its holder's
- * hands. One that is too old for new holders is, though, when the next one can't be had for now: it is renewed as well.
+ * hands. One that is too old for new holders is, though, when the next one can't be had for now, or not soon: it is
+ * renewed as well.
  * Failures are not kept, except that Hadoop's own "no" holds for a while (see HeldRefusals).
  */
 export class TokenCache {
@@ -93,6 +95,8 @@ export class TokenCache {
   readonly #flights = new SingleFlight<string, CachedToken>();
   readonly #refusals: HeldRefusals;
   readonly #waiting: SourceQueue;
+  /** When somebody last waited for the next token in vain, ms by the steady clock. */
+  readonly #inVainAt = new WeakMap<Slot, number>();
 
   constructor(options: TokenCacheOptions) {
     this.#options = options;
@@ -142,10 +146,33 @@ export class TokenCache {
       this.#onLookUp('hit');
       throw refusal;
     }
-    this.#onLookUp('miss');
-    return await this.#waiting.run(request.source, () =>
-      this.#flights.run(key, () => this.#fly(key, request), options),
-    );
+    const wait = (signal: AbortSignal | undefined): Promise<CachedToken> => {
+      this.#onLookUp('miss');
+      return this.#waiting.run(request.source, () =>
+        this.#flights.run(key, () => this.#fly(key, request), signal === undefined ? {} : { signal }),
+      );
+    };
+    const old = this.#oldNow(request);
+    if (old === undefined) return await wait(options.signal);
+    const isInVain = this.#options.now() - (this.#inVainAt.get(old.slot) ?? -Infinity) < IN_VAIN_FOR_MS;
+    if (isInVain && this.#flights.has(key)) {
+      this.#onLookUp('hit');
+      return old.cached;
+    }
+    const left = new AbortController();
+    const signal =
+      options.signal === undefined ? left.signal : AbortSignal.any([options.signal, left.signal]);
+    const instead = (): CachedToken | undefined => {
+      this.#inVainAt.set(old.slot, this.#options.now());
+      return this.#oldNow(request)?.cached;
+    };
+    try {
+      const ms = isInVain ? 0 : PATIENCE_MS;
+      return await orAfter(wait(signal), { clock: this.#options.clock, ms, instead });
+    } finally {
+      // Who has left does not count as waiting. The flight goes on.
+      left.abort();
+    }
   }
 
   /** Forgets refusals that would count as new if they came again. */
@@ -227,10 +254,18 @@ export class TokenCache {
     } catch {
       return undefined;
     }
-    const old = this.#slot(request)?.current;
-    if (old?.cached === undefined || !this.#isAlive(old)) return undefined;
+    return this.#oldNow(request)?.cached;
+  }
+
+  /** One that is too old for new holders, for when the next one can't be had; undefined also: nobody can tell any more. */
+  #oldNow(request: TokenRequest): { readonly slot: Slot; readonly cached: CachedToken } | undefined {
+    const { isStale, now } = this.#options;
+    const slot = this.#slot(request);
+    const old = slot?.current;
+    if (slot === undefined || old?.cached === undefined) return undefined;
+    if (!this.#isAlive(old) || this.#isYoung(old) || isStale()) return undefined;
     // Not by its age: it is handed out again when the next one can't be had, and those who got it come back soon.
-    return { ...old.cached, issuedAt: this.#options.now(), reusePeriodMs: PINCH_MS };
+    return { slot, cached: { ...old.cached, issuedAt: now(), reusePeriodMs: PINCH_MS } };
   }
 
   /** Undefined: it is dead, or out of use by now. */
@@ -253,19 +288,15 @@ export class TokenCache {
   async #prove(live: LiveToken): Promise<Proof> {
     const { clock, now, prover } = this.#options;
     const isLikely = this.#isAlive(live);
-    if (isLikely && now() - live.unansweredAt < UNANSWERED_FOR_MS) return UNANSWERED;
+    if (isLikely && now() - live.unansweredAt < IN_VAIN_FOR_MS) return UNANSWERED;
     const proof = prover.prove(live, 'issue');
     if (!isLikely) return await proof;
-    const over = new AbortController();
-    const patience = clock.sleep(PROOF_PATIENCE_MS, over.signal).then(
-      () => {
-        // Or everybody who comes until it gets its answer would wait as long: a server may be silent for minutes.
-        live.unansweredAt = now();
-        return UNANSWERED;
-      },
-      () => UNANSWERED,
-    );
-    return await Promise.race([proof, patience]).finally(() => over.abort());
+    const instead = (): Proof => {
+      // Or everybody who comes until it gets its answer would wait as long: a server may be silent for minutes.
+      live.unansweredAt = now();
+      return UNANSWERED;
+    };
+    return await orAfter(proof, { clock, ms: PATIENCE_MS, instead });
   }
 
   async #issue(key: string, request: TokenRequest, slot: Slot | undefined, call: IssueCall): Promise<void> {

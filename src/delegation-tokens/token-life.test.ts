@@ -190,11 +190,13 @@ describe('a request that waits for long', () => {
     await world.clock.advance(0.91 * INTERVAL_MS);
     world.tokenService.hang('issue');
     world.tokenService.failNext('issue', down());
-    const asked = world.get().catch((error: unknown) => error);
+    void world.get();
     await settle();
     world.store.away = true;
     await tombstoneByAnother();
     await world.clock.advance(31_000);
+    const asked = world.get().catch((error: unknown) => error);
+    await world.clock.advance(6_000);
     world.tokenService.resume();
     await settle();
     expect(await asked).toMatchObject({ failure: 'unreachable' });
@@ -399,6 +401,82 @@ describe('generations', () => {
     expect(again.issuedAt + again.reusePeriodMs - world.clock.now()).toBe(60_000);
     expect(states()).toEqual(['current']);
     expect((await world.get()).token.sequenceNumber).toBe(2);
+  });
+
+  describe('of which the next one is long in coming', () => {
+    let first: number;
+
+    beforeEach(async () => {
+      world.pod();
+      first = (await world.get()).token.sequenceNumber;
+      await world.clock.advance(0.91 * INTERVAL_MS);
+    });
+
+    const numberNow = async (): Promise<number> => (await world.get()).token.sequenceNumber;
+
+    it('keep nobody waiting for more than 5 s, and the next ones not at all', async () => {
+      world.tokenService.hang('issue');
+      let answered = false;
+      const asked = world.get().finally(() => (answered = true));
+      await world.clock.advance(4_900);
+      expect(answered).toBe(false);
+      await world.clock.advance(200);
+      expect((await asked).token.sequenceNumber).toBe(first);
+      expect(await numberNow()).toBe(first);
+      world.tokenService.resume();
+      await world.clock.advance(100);
+      expect([await numberNow(), world.count('issue')]).toEqual([2, 2]);
+    });
+
+    it('are tried for by those who come later, also when nobody waits', async () => {
+      world.tokenService.hang('issue');
+      const asked = world.get();
+      await world.clock.advance(5_000);
+      await asked;
+      world.tokenService.failNext('issue', down());
+      world.tokenService.resume();
+      await settle();
+      world.tokenService.hang('issue');
+      const again = world.get();
+      await world.clock.advance(1);
+      expect([(await again).token.sequenceNumber, world.count('issue')]).toEqual([first, 3]);
+      world.tokenService.resume();
+      await settle();
+      expect([await numberNow(), world.count('issue')]).toEqual([2, 3]);
+    });
+
+    it('let no one in whom Hadoop has refused meanwhile', async () => {
+      world.tokenService.hang('issue');
+      world.tokenService.failNext('issue', new TokenServiceError('denied', 'no more'));
+      const asked = world.get();
+      await world.clock.advance(5_000);
+      await asked;
+      world.tokenService.resume();
+      await settle();
+      await expect(world.get()).rejects.toThrow('no more');
+    });
+
+    it('give the old one on while the store cannot be written, but not once others may have changed it', async () => {
+      world.store.away = true;
+      const asked = world.get();
+      await world.clock.advance(5_000);
+      expect((await asked).token.sequenceNumber).toBe(first);
+      await world.clock.advance(20_000);
+      expect(await numberNow()).toBe(first);
+      await world.clock.advance(6_000);
+      const late = world.get().catch((error: unknown) => error);
+      await world.clock.advance(100_000);
+      expect(await late).toMatchObject({ name: 'TokenStoreError' });
+    });
+
+    it('end for a caller when it gives up', async () => {
+      world.tokenService.hang('issue');
+      const gone = new AbortController();
+      const asked = world.get({ signal: gone.signal });
+      await world.clock.advance(1_000);
+      gone.abort(new Error('gone'));
+      await expect(asked).rejects.toThrow('gone');
+    });
   });
 
   it('do not cover up that Hadoop says no', async () => {

@@ -34,6 +34,7 @@ export interface Pod {
 
 export interface Asked extends Pick<Pod, 'namespace' | 'uid' | 'user'> {
   readonly owner?: string;
+  readonly signal?: AbortSignal;
 }
 
 /** One replica with a Hadoop of its own, a store, and pods that come and go; all of it in memory, by a clock of the test's. */
@@ -107,13 +108,14 @@ export class LifeWorld {
 
   async get(asked: Asked = {}): Promise<CachedToken> {
     const stampedUser = asked.user ?? 'alice';
-    return await this.life.cache.get({
+    const request = {
       source: this.source,
       owner: asked.owner ?? stampedUser,
       stampedUser,
       namespace: asked.namespace ?? 'science',
       podUid: asked.uid ?? 'uid-1',
-    });
+    };
+    return await this.life.cache.get(request, asked.signal === undefined ? {} : { signal: asked.signal });
   }
 
   /** What one call of the fake Hadoop was made how often. */
