@@ -5,10 +5,14 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
+import { type ApiCaller, type ApiObject, openApi, type Requester } from '../integration/api-caller.ts';
 import { createServiceAccountLogin, LEAST_RULES, TestNamespace } from '../integration/kubernetes-objects.ts';
+import { createReadyNode } from '../integration/ready-node.ts';
+import { runPod } from '../integration/run-pod.ts';
 import { startServe, waitFor } from '../integration/serve-process.ts';
 import { down, hdfsControl, runHadoopFs, up } from '../stack/stack.ts';
 import { stackDir } from '../stack/paths.ts';
+import { startDemoDecorator } from './demo-decorator.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 const keep = process.argv.includes('--keep');
@@ -32,6 +36,26 @@ function kerbridge(args: readonly string[]) {
 }
 
 const TOKEN_INTERVAL_MS = 20_000;
+const AUDIENCE = 'kerbridge';
+const ALICE: Requester = { user: 'alice', groups: ['data-scientists'] };
+const BOB: Requester = { user: 'bob', groups: ['data-scientists'] };
+
+const userOf = ({ metadata }: ApiObject): string | undefined =>
+  metadata?.annotations?.['iddecorator.username'];
+
+/** The right to work with pods there, for all of the team. */
+async function allowToWork(api: ApiCaller, namespace: string): Promise<void> {
+  const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}`;
+  const metadata = { name: 'data-scientists' };
+  const rules = [
+    { apiGroups: [''], resources: ['pods'], verbs: ['create', 'get', 'patch', 'delete'] },
+    { apiGroups: [''], resources: ['pods/exec'], verbs: ['get', 'create'] },
+  ];
+  await api.must(`${rbac}/roles`, { method: 'POST', body: { metadata, rules } });
+  const subjects = [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'data-scientists' }];
+  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'data-scientists' };
+  await api.must(`${rbac}/rolebindings`, { method: 'POST', body: { metadata, roleRef, subjects } });
+}
 
 async function demo(): Promise<void> {
   tell(
@@ -43,14 +67,50 @@ async function demo(): Promise<void> {
   const hdfsUrl = `hdfs://${stack.hdfs.nameNodes[0]?.rpcAddress}`;
   show(`realm ${stack.realm}\n${hdfsUrl}\n${stack.kubernetes.server}`);
 
-  tell('Start kerbridge serve: the keytab and the Hadoop conf dir, least RBAC (see docs/configuration.md).');
   const folder = await mkdtemp(join(tmpdir(), 'kerbridge-demo-'));
   cleanUps.push(() => rm(folder, { recursive: true, force: true }));
   const admin = stack.kubernetes.kubeconfig.admin;
+  const api = await openApi(stack.kubernetes);
+  cleanUps.push(async () => api.close());
+
+  tell(
+    'Start kerbridge decorate, with the webhooks, policies and rights of deploy/ (see docs/decorator.md).',
+  );
+  const decorator = await startDemoDecorator(api, { folder, adminKubeconfig: admin });
+  cleanUps.push(async () => await decorator[Symbol.asyncDispose]());
+  const team = await TestNamespace.create(admin, 'team', { iddecorator: 'enabled' });
+  cleanUps.push(() => team.dispose());
+  await allowToWork(api, team.name);
+  const podsPath = `/api/v1/namespaces/${team.name}/pods`;
+  const podOf = (name: string, annotations = {}) => ({
+    metadata: { name, annotations },
+    spec: {
+      serviceAccountName: TestNamespace.DEFAULT_ACCOUNT,
+      containers: [{ name: 'main', image: 'trainer:1' }],
+      volumes: [
+        {
+          name: 'kerbridge',
+          projected: {
+            sources: [
+              { serviceAccountToken: { audience: AUDIENCE, expirationSeconds: 3600, path: 'token' } },
+            ],
+          },
+        },
+      ],
+    },
+  });
+  await waitFor(async () => {
+    const dryRun = { method: 'POST', body: podOf('dry-run') } as const;
+    const { body } = await api.call(`${podsPath}?dryRun=All`, dryRun, ALICE);
+    return userOf(body) === 'alice';
+  });
+  show(`it stamps pods in namespaces with the label iddecorator=enabled, as ${team.name} has it`);
+
+  tell('Start kerbridge serve: the keytab and the Hadoop conf dir, least RBAC (see docs/configuration.md).');
   const login = await createServiceAccountLogin(admin, LEAST_RULES);
   cleanUps.push(() => login.dispose());
-  const namespace = await TestNamespace.create(admin, 'demo');
-  cleanUps.push(() => namespace.dispose());
+  const home = await TestNamespace.create(admin, 'demo');
+  cleanUps.push(() => home.dispose());
   const hdfs = hdfsControl(stack.hdfs);
   // A day by default.
   await hdfs.setTokenLifetimes({ renewIntervalMs: TOKEN_INTERVAL_MS });
@@ -58,15 +118,15 @@ async function demo(): Promise<void> {
   const serve = await startServe({
     dir: folder,
     config: {
-      kubernetes: { kubeconfig: login.kubeconfig, audience: 'kerbridge' },
+      kubernetes: { kubeconfig: login.kubeconfig, audience: AUDIENCE },
       identity: {
-        // The pod is annotated by hand here; with the ID decorator, which signs whose a pod is, this is not needed.
-        requireSignature: false,
+        requireSignature: true,
+        stampKeysFile: decorator.stampKeysFile,
         // In a pod it would be kerbridge's own namespace, where only operators may write.
-        revocationsConfigMap: { namespace: namespace.name },
+        revocationsConfigMap: { namespace: home.name },
       },
       // Minutes where somebody works with it; here nobody is to wait for them.
-      delegationTokens: { storeNamespace: namespace.name, idleTime: '2s', stalenessBound: '5s' },
+      delegationTokens: { storeNamespace: home.name, idleTime: '2s', stalenessBound: '5s' },
       clusters: [
         {
           name: 'demo',
@@ -79,18 +139,56 @@ async function demo(): Promise<void> {
     },
   });
   cleanUps.push(() => serve.stop());
-  show(`${serve.url} is ready`);
+  show(`${serve.url} is ready; it believes signed stamps only`);
 
   tell(
-    'Alice starts a pod. Its stamp says who she is; it has a projected service-account token, and no keytab.',
+    'Alice starts a pod. She says nothing about who she is: the API server knows, and the decorator signs it.',
   );
-  const pod = await namespace.createPod({ name: 'training', user: 'alice', podIp: '127.0.0.1' });
-  const serviceAccountTokenFile = join(folder, 'service-account-token');
-  const serviceAccountToken = await namespace.requestToken(['kerbridge'], { pod });
-  await writeFile(serviceAccountTokenFile, serviceAccountToken.reveal(), { mode: 0o600 });
-  show(`pod ${pod.namespace}/${pod.name}, annotation iddecorator.username: alice`);
+  const created = await api.must(podsPath, { method: 'POST', body: podOf('training') }, ALICE);
+  show(
+    `pod ${team.name}/training\niddecorator.username: ${userOf(created)}\nkerbridge.dev/stamp: ${created.metadata?.annotations?.['kerbridge.dev/stamp']?.slice(0, 24)}...`,
+  );
+  expect(userOf(created) === 'alice', "the pod is alice's");
 
-  tell('In the pod: kerbridge fetch writes the file that HADOOP_TOKEN_FILE_LOCATION names.');
+  tell('Bob may write in the same namespace. He can be alice neither in a pod of his own nor in hers.');
+  const forged = podOf('forged', { 'iddecorator.username': 'alice' });
+  const his = await api.must(podsPath, { method: 'POST', body: forged }, BOB);
+  show(`a pod that he makes with iddecorator.username: alice has iddecorator.username: ${userOf(his)}`);
+  expect(userOf(his) === 'bob', "the pod is bob's, whatever he writes");
+  const toBob = { metadata: { annotations: { 'iddecorator.username': 'bob' } } };
+  const patched = await api.call(
+    `${podsPath}/training`,
+    { method: 'PATCH', kind: 'merge', body: toBob },
+    BOB,
+  );
+  const image = { spec: { containers: [{ name: 'main', image: 'bobs:1' }] } };
+  const swapped = await api.call(
+    `${podsPath}/training`,
+    { method: 'PATCH', kind: 'strategic', body: image },
+    BOB,
+  );
+  const executed = await api.call(
+    `${podsPath}/training/exec?command=sh&container=main`,
+    { method: 'GET' },
+    BOB,
+  );
+  for (const { status, body } of [patched, swapped, executed]) {
+    show(`${status} ${body.message}`);
+    expect(status === 403, 'the API server refuses bob');
+  }
+
+  const node = `node-of-${team.name}`;
+  await createReadyNode(api, node);
+  cleanUps.push(() => api.must(`/api/v1/nodes/${node}`, { method: 'DELETE' }));
+  const run = (pod: ApiObject) =>
+    runPod(api, pod, { node, audience: AUDIENCE, serviceAccount: TestNamespace.DEFAULT_ACCOUNT });
+  const serviceAccountTokenFile = join(folder, 'service-account-token');
+  const serviceAccountToken = await run(created);
+  await writeFile(serviceAccountTokenFile, serviceAccountToken.reveal(), { mode: 0o600 });
+
+  tell(
+    'In her pod, with its projected service-account token: kerbridge fetch writes the file that HADOOP_TOKEN_FILE_LOCATION names.',
+  );
   const tokenFile = join(folder, 'hadoop.token');
   const fetchArgs = ['fetch', '--url', serve.url, '--service-account-token-file', serviceAccountTokenFile];
   const fetched = await kerbridge([...fetchArgs, '--output', tokenFile]);
@@ -132,28 +230,36 @@ async function demo(): Promise<void> {
   const renewed = await ofNow();
   show(`good until ${dateOf(token?.renewDate)}, then until ${dateOf(renewed?.renewDate)}`);
 
-  tell('A pod without a stamp, or with the name of a service user, gets nothing.');
-  for (const user of [undefined, 'hdfs']) {
-    const stranger = await namespace.createPod({
-      podIp: '127.0.0.1',
-      ...(user === undefined ? {} : { user }),
-    });
-    const strangersToken = await namespace.requestToken(['kerbridge'], { pod: stranger });
-    await writeFile(serviceAccountTokenFile, strangersToken.reveal(), { mode: 0o600 });
-    const refused = await kerbridge([...fetchArgs, '--output', join(folder, 'none')]);
-    show(refused.stderr);
-    expect(refused.exitCode === 3, 'fetch ends with 3: refused');
-    const requestId = /request ([0-9a-f-]+)/.exec(refused.stderr)?.[1];
-    const { decision, reason } = await serve.auditLineOf(requestId);
-    show(`the audit has why: ${String(decision)}, ${String(reason)}`);
-    expect(decision === 'refused', 'the audit says refused');
-  }
+  tell('Where nobody opted in nothing is signed: a pod that says by itself whose it is gets nothing.');
+  const elsewhere = await TestNamespace.create(admin, 'elsewhere');
+  cleanUps.push(() => elsewhere.dispose());
+  await allowToWork(api, elsewhere.name);
+  const path = `/api/v1/namespaces/${elsewhere.name}/pods`;
+  const says = podOf('unsigned', { 'iddecorator.username': 'alice' });
+  const strangersToken = await run(await api.must(path, { method: 'POST', body: says }, BOB));
+  await writeFile(serviceAccountTokenFile, strangersToken.reveal(), { mode: 0o600 });
+  const refused = await kerbridge([...fetchArgs, '--output', join(folder, 'none')]);
+  show(refused.stderr);
+  expect(refused.exitCode === 3, 'fetch ends with 3: refused');
+  const requestId = /request ([0-9a-f-]+)/.exec(refused.stderr)?.[1];
+  const { decision, reason } = await serve.auditLineOf(requestId);
+  show(`the audit has why: ${String(decision)}, ${String(reason)}`);
+  expect(decision === 'refused' && reason === 'stamp-unsigned', 'the audit says refused');
+
+  tell('Nobody starts pods as a service user of Hadoop.');
+  const asHdfs = await api.call(
+    podsPath,
+    { method: 'POST', body: podOf('superuser') },
+    { ...BOB, user: 'hdfs' },
+  );
+  show(`${asHdfs.status} ${asHdfs.body.message}`);
+  expect(asHdfs.status === 403, 'the API server refuses hdfs');
 
   tell('An operator revokes alice: every replica refuses her within five seconds, cached token or not.');
   await writeFile(serviceAccountTokenFile, serviceAccountToken.reveal(), { mode: 0o600 });
   const revoked = await kerbridge([
     ...['revoke', '--user', 'alice', '--reason', 'demo'],
-    ...['--kubeconfig', admin, '--namespace', namespace.name],
+    ...['--kubeconfig', admin, '--namespace', home.name],
   ]);
   show(revoked.stderr);
   expect(revoked.exitCode === 0, 'revoke ends with 0');
@@ -167,7 +273,7 @@ async function demo(): Promise<void> {
   tell(
     "Alice's pod ends. Nobody may hold her token any more: after the idle time Kerbridge cancels it at the NameNode.",
   );
-  await namespace.deletePod(pod, 0);
+  await api.must(`${podsPath}/training?gracePeriodSeconds=0`, { method: 'DELETE' }, ALICE);
   await waitFor(async () => (await ofNow()) === undefined, 60_000);
   show(
     `token ${token?.sequenceNumber} is gone; the NameNode knows ${(await tokensOfAlice()).length} of alice`,

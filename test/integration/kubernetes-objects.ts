@@ -50,10 +50,14 @@ export class TestNamespace {
     this.#core = core;
   }
 
-  static async create(adminKubeconfig: string, prefix = 'team'): Promise<TestNamespace> {
+  static async create(
+    adminKubeconfig: string,
+    prefix = 'team',
+    labels: Readonly<Record<string, string>> = {},
+  ): Promise<TestNamespace> {
     const core = loadConfig(adminKubeconfig).makeApiClient(CoreV1Api);
     const name = `${prefix}-${randomUUID().slice(0, 8)}`;
-    await core.createNamespace({ body: { metadata: { name } } });
+    await core.createNamespace({ body: { metadata: { name, labels } } });
     const namespace = new TestNamespace(name, core);
     await namespace.createServiceAccount(TestNamespace.DEFAULT_ACCOUNT);
     return namespace;

@@ -2,17 +2,17 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeCredentials } from '../../../src/hadoop/codec/credentials.ts';
 import { decodeTokenIdentifier } from '../../../src/hadoop/codec/token-identifier.ts';
-import { Secret } from '../../../src/observability/secret.ts';
+import type { Secret } from '../../../src/observability/secret.ts';
 import { readStack, type Stack } from '../../stack/stack.ts';
-import type { ApiObject, Requester } from '../api-caller.ts';
+import type { ApiObject } from '../api-caller.ts';
 import { kubeconfigFor, LEAST_RULES, loadConfig } from '../kubernetes-objects.ts';
+import { runPod, tokenIn } from '../run-pod.ts';
 import { type ServeProcess, startServe } from '../serve-process.ts';
 import { type Answer, askCredentials, AUDIENCE } from '../serve/serve-world.ts';
 import { stackCluster } from '../stack-cluster.ts';
 import { DecorateWorld } from './decorate-world.ts';
 
 const NODE = 'worker-1';
-const KUBELET: Requester = { user: `system:node:${NODE}`, groups: ['system:nodes'] };
 const SERVE = 'serve-of-a-test';
 
 /** A pod's spec with the volume that makes the kubelet ask for a token with the audience of `serve`. */
@@ -107,28 +107,7 @@ export class HdfsWorld implements AsyncDisposable {
 
   /** What scheduler and kubelet do; resolves to the token that the pod then finds in its volume. */
   async run(pod: ApiObject): Promise<Secret<string>> {
-    const { api } = this.decorated;
-    const {
-      name = '',
-      namespace = '',
-      uid,
-    } = pod.metadata as {
-      name?: string;
-      namespace?: string;
-      uid?: string;
-    };
-    const path = `/api/v1/namespaces/${namespace}/pods/${name}`;
-    const target = { apiVersion: 'v1', kind: 'Node', name: NODE };
-    await api.must(`${path}/binding`, { method: 'POST', body: { metadata: { name }, target } });
-    const status = { phase: 'Running', podIP: '127.0.0.1', podIPs: [{ ip: '127.0.0.1' }] };
-    await api.must(`${path}/status`, { method: 'PATCH', kind: 'merge', body: { status } }, KUBELET);
-    const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name, uid };
-    const requested = await api.must(
-      `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`,
-      { method: 'POST', body: { spec: { audiences: [AUDIENCE], expirationSeconds: 3600, boundObjectRef } } },
-      KUBELET,
-    );
-    return tokenIn(requested);
+    return await runPod(this.decorated.api, pod, { node: NODE, audience: AUDIENCE });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -145,10 +124,4 @@ export async function ask(serve: ServeProcess, serviceAccountToken: Secret<strin
 export function ownersIn({ json }: Answer): readonly string[] {
   const { tokens } = decodeCredentials(Buffer.from(String(json['credentials']), 'base64')).credentials;
   return tokens.map(({ token }) => decodeTokenIdentifier(token.kind, token.identifier).owner);
-}
-
-function tokenIn(requested: ApiObject): Secret<string> {
-  const { status } = requested as { status?: { token?: string } };
-  if (status?.token === undefined) throw new Error('TokenRequest without a token');
-  return new Secret(status.token);
 }
