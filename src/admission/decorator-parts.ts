@@ -1,7 +1,7 @@
 import type { StampPublicKeys, StampSigningKey } from '../identity/stamps/stamp-keys.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Injection } from './inject/injection.ts';
-import type { ReadObject, ResourceName } from './look-ups.ts';
+import type { ReadObject, ReadStoredSchemas, ResourceName } from './look-ups.ts';
 import type { IsExempt } from './requester/requester-rules.ts';
 import type { MapRequester, VerifyPodStamp } from './requester/requester.ts';
 import type { AdmissionRequest } from './review/admission-request.ts';
@@ -48,6 +48,9 @@ export interface DecoratorParts {
   readonly verifyPodStamp: VerifyPodStamp;
   readonly readObject: ReadObject;
   readonly findTemplates: FindTemplates;
+  readonly readStoredSchemas: ReadStoredSchemas;
+  /** Told each time a stamp will be dropped with the annotations that it is in. */
+  readonly onDroppedStamp?: ((resource: ResourceName) => void) | undefined;
   /** Whether RBAC gives the requester the verb `keep-identity` on that object. Rejects when it could not be asked. */
   readonly mayKeepIdentity: (review: AdmissionRequest, signal: AbortSignal) => Promise<boolean>;
   readonly isExempt: IsExempt;

@@ -1,4 +1,5 @@
 import type { JsonMap } from './patch/json-value.ts';
+import type { StoredSchema } from './templates/schema-keeps.ts';
 
 /** A JSON object as the API server sent it: nothing of it is believed before it was looked at. */
 export type JsonObject = JsonMap;
@@ -31,3 +32,12 @@ export type ReadObject = (
   id: ObjectId,
   options: { readonly signal: AbortSignal },
 ) => Promise<FoundObject | undefined>;
+
+/**
+ * The schemas that decide what of a custom resource is stored: that of the version, and of the one in etcd. None where there
+ * is no definition of that name. Rejects when it could not be asked.
+ */
+export type ReadStoredSchemas = (
+  of: ResourceName & { readonly version: string },
+  options: { readonly signal: AbortSignal },
+) => Promise<readonly StoredSchema[]>;

@@ -8,6 +8,7 @@ import {
   type DigestedTemplate,
 } from './decorator-parts.ts';
 import { refuse, type Stopped } from './decisions.ts';
+import { warnOfDroppedStamps } from './dropped-stamps.ts';
 import { nameOf } from './generated-name.ts';
 import { controllerOf, soleOwnerOf } from './object-metadata.ts';
 import { ownStampOf, stampKindOf } from './own-stamp.ts';
@@ -53,7 +54,10 @@ export async function stampTemplates(
 
   const decided = await decide(review, found.places, { parts, keys }, signal);
   if (decided.outcome !== 'decided') return decided;
-  return write(review, name, found.places, decided.stampings, { parts, keys });
+  const written = write(review, name, found.places, decided.stampings, { parts, keys });
+  if (written.outcome !== 'allowed' || written.user === undefined) return written;
+  const warnings = await warnOfDroppedStamps(review, found.places, parts, signal);
+  return warnings.length === 0 ? written : { ...written, warnings };
 }
 
 interface Context {

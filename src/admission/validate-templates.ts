@@ -72,10 +72,7 @@ function checkPlace({ review, place, parts, keys }: Context, author?: string): S
   const text = place.annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
   // check: final-template-stamped
   if (text === undefined)
-    return refuse(
-      'template-stamp-missing',
-      `${place.pointer} has lost its stamp: if ${quote(review.kind.kind)} is a custom resource, its schema drops the annotations of templates, and an administrator has to add x-kubernetes-preserve-unknown-fields there; else another admission webhook removes them`,
-    );
+    return refuse('template-stamp-missing', `${place.pointer} has lost its stamp: ${OVERWRITTEN}`);
   const opened = readTemplateStamp(text, keys.all);
   // check: final-template-stamp
   if (opened.outcome === 'refused')

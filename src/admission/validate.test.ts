@@ -180,10 +180,12 @@ describe('a workload as it is stored, after what another webhook did', () => {
     );
   });
 
-  it('tells of the schema that drops the annotations of templates [final-template-stamped]', async () => {
+  it('tells of the webhook that drops the annotations of templates [final-template-stamped]', async () => {
     const lateMutator = withTemplate((template) => ({ spec: template['spec'] }));
     const { decision } = await world.create(workload('Deployment', 'web'), { by: 'alice', lateMutator });
-    expect(decision).toMatchObject({ text: expect.stringContaining('x-kubernetes-preserve-unknown-fields') });
+    expect(decision).toMatchObject({
+      text: expect.stringContaining('has lost its stamp: another admission webhook'),
+    });
   });
 
   it('passes with other annotations, and where ours runs again', async () => {

@@ -6,7 +6,7 @@ import {
   ServerConfiguration,
 } from '@kubernetes/client-node';
 import type { IsOptedIn } from '../admission/decorator-parts.ts';
-import type { ReadObject } from '../admission/look-ups.ts';
+import type { ReadObject, ReadStoredSchemas } from '../admission/look-ups.ts';
 import type { GetPod, PodView, ReviewServiceAccountToken } from '../authentication/kubernetes-access.ts';
 import type { ReadServiceAccountIssuer } from '../authentication/signing-keys.ts';
 import { isStatusAbout, replyOf } from './api-reply.ts';
@@ -27,6 +27,7 @@ import { createHttpObjectSource } from './reflector/object-source.ts';
 import { createSecretRecords, type SecretRecords, type SecretRecordsOptions } from './secret-records.ts';
 import { createOptedInNamespaces, type OptedInNamespacesOptions } from './opted-in-namespaces.ts';
 import { createObjectReader } from './object-reader.ts';
+import { createStoredSchemas } from './stored-schemas.ts';
 import { createServiceAccountIssuerReader } from './service-account-issuer.ts';
 import { Transport } from './transport.ts';
 import type { Clock } from '../time/clock.ts';
@@ -73,6 +74,8 @@ export interface KubernetesApi extends OperatorCalls, PreflightCalls {
   readonly createSecretRecords: (options: SecretRecordsOptions) => SecretRecords;
   /** Objects of any kind that has a namespace, for what owns pods. `get` on those resources. */
   readonly createObjectReader: (options: { readonly clock: Clock }) => ReadObject;
+  /** What custom resources lose when they are stored. `get` on `customresourcedefinitions`. */
+  readonly createStoredSchemas: (options: { readonly clock: Clock }) => ReadStoredSchemas;
   /** Whether namespaces carry a label. `get` on `namespaces`. */
   readonly createOptedInNamespaces: (
     options: Pick<OptedInNamespacesOptions, 'label' | 'value' | 'clock'>,
@@ -169,6 +172,7 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
     createSecretRecords: (secretOptions) => createSecretRecords(secretOptions, { transport, server }),
     createOptedInNamespaces: (given) => createOptedInNamespaces({ ...given, transport, server }),
     createObjectReader: ({ clock }) => createObjectReader({ transport, server, clock }),
+    createStoredSchemas: ({ clock }) => createStoredSchemas({ transport, server, clock }),
     putCaBundle: createPutCaBundle({ transport, server }),
     checkReady,
     ...createOperatorCalls({

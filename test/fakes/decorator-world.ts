@@ -60,6 +60,7 @@ export class DecoratorWorld {
           ? Promise.reject(new Error('the API server is away'))
           : Promise.resolve(this.#find(kind, `${kind} ${namespace}/${name}`)),
       findTemplates: templateOfSpec,
+      readStoredSchemas: () => Promise.resolve([]),
       mayKeepIdentity: ({ userInfo }) => Promise.resolve(this.keepers.has(userInfo.username)),
       isExempt: ({ username }, from) => this.exempt.has(`${username} ${from}`),
       guard: { connect: true, images: true, ephemeralContainers: true },

@@ -53,6 +53,8 @@ export type ApiObject = z.infer<typeof object>;
 export interface Reply {
   readonly status: number;
   readonly body: ApiObject;
+  /** What `kubectl` shows beside the answer. */
+  readonly warnings: readonly string[];
 }
 
 export interface ApiCaller {
@@ -99,7 +101,12 @@ export async function openApi({ server, caFile, kubeconfig }: Stack['kubernetes'
     // As bytes: Node would write the head in the encoding of a text.
     sent.end('body' in write ? Buffer.from(JSON.stringify(write.body)) : undefined);
     const [reply] = (await once(sent, 'response')) as [IncomingMessage];
-    return { status: reply.statusCode ?? 0, body: object.parse(await json(reply)) };
+    const warnings = [...(reply.headers.warning ?? '').matchAll(/299 - "((?:[^"\\\\]|\\\\.)*)"/g)];
+    return {
+      status: reply.statusCode ?? 0,
+      body: object.parse(await json(reply)),
+      warnings: warnings.map(([, text = '']) => text),
+    };
   }
 
   return {

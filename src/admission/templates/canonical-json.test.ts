@@ -28,9 +28,13 @@ describe('canonicalJson', () => {
     ['undefined', { a: undefined }, 'it holds nothing of JSON'],
     ['nothing at all', undefined, 'it holds nothing of JSON'],
     ['a bigint', [1n], 'it holds nothing of JSON'],
-    ['lists too deep', nested(MAX_DEPTH + 1), 'it is nested more than 100 deep'],
-    ['maps too deep', nested(MAX_DEPTH + 1, ['{"a":', '}']), 'it is nested more than 100 deep'],
-    ['lists as deep as no stack', nested(200_000), 'it is nested more than 100 deep'],
+    ['lists too deep', nested(MAX_DEPTH + 1), 'it is nested more than 100 deep: make it flatter'],
+    [
+      'maps too deep',
+      nested(MAX_DEPTH + 1, ['{"a":', '}']),
+      'it is nested more than 100 deep: make it flatter',
+    ],
+    ['lists as deep as no stack', nested(200_000), 'it is nested more than 100 deep: make it flatter'],
   ])('refuses %s', (_, value, problem) => {
     expect(canonicalJson(value)).toEqual({ ok: false, problem });
   });
@@ -132,7 +136,7 @@ describe('digestOf', () => {
   it('says what is wrong with a template', () => {
     expect(digestOf(nested(MAX_DEPTH + 1))).toEqual({
       ok: false,
-      problem: 'the template cannot be hashed: it is nested more than 100 deep',
+      problem: 'the template cannot be hashed: it is nested more than 100 deep: make it flatter',
     });
   });
 

@@ -36,7 +36,7 @@ function inOrder(value: unknown, depthLeft: number): unknown {
     if (!Number.isFinite(value)) throw new NotCanonical('it has a number that is too large to be held');
     return value;
   }
-  if (depthLeft === 0) throw new NotCanonical(`it is nested more than ${MAX_DEPTH} deep`);
+  if (depthLeft === 0) throw new NotCanonical(`it is nested more than ${MAX_DEPTH} deep: make it flatter`);
   if (isList(value)) return value.map((element) => inOrder(element, depthLeft - 1));
   if (isMap(value)) return mapInOrder(value, depthLeft - 1);
   throw new NotCanonical(`it holds ${describeType(value)}`);

@@ -229,7 +229,7 @@ describe('findTemplates by their look', () => {
     [
       'too deep',
       `{"spec":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`,
-      'it is nested more than 100 deep',
+      'it is nested more than 100 deep: make it flatter',
     ],
     [
       'too many',

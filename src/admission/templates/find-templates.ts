@@ -117,7 +117,8 @@ function searchTemplates({ pathEndsWith }: SearchRule, object: JsonMap): Found[]
     const { path, value } = node;
     visited += 1;
     if (visited > MAX_VISITED) throw new CannotFind('it has too many parts to look for templates: split it');
-    if (path.length > MAX_DEPTH) throw new CannotFind(`it is nested more than ${MAX_DEPTH} deep`);
+    if (path.length > MAX_DEPTH)
+      throw new CannotFind(`it is nested more than ${MAX_DEPTH} deep: make it flatter`);
     if (path.length > 0 && isPodTemplate(value)) {
       if (endsWith(path, pathEndsWith)) {
         found.push({

@@ -16,7 +16,8 @@ import { parseDecorateConfig } from '../../config/decorate-config.ts';
 import { createDenyList } from '../../identity/deny-list.ts';
 import { NO_IDENTITY_RULES } from '../../identity/identity-rules.ts';
 import { compileUserPattern } from '../../identity/user-name.ts';
-import { buildDecorate, type DecorateKubernetes } from './build-decorate.ts';
+import { buildDecorate } from './build-decorate.ts';
+import type { DecorateKubernetes } from './build-parts.ts';
 
 const NAMES = { namespace: 'kerbridge', name: 'kerbridge-stamp-keys' };
 const servers = new HttpServers();
@@ -40,6 +41,7 @@ async function cluster() {
   const kubernetes: DecorateKubernetes = {
     getPod: api.getPod,
     createOptedInNamespaces: () => () => Promise.resolve(true),
+    createStoredSchemas: () => () => Promise.resolve([]),
     createObjectReader:
       () =>
       ({ kind, name }) => {

@@ -4,7 +4,7 @@ import { createMutation, createValidation } from '../../../src/admission/decide.
 import type { Decide } from '../../../src/admission/review/admission-decision.ts';
 import { readAdmissionReview } from '../../../src/admission/review/read-admission-review.ts';
 import { writeAdmissionReview } from '../../../src/admission/review/write-admission-review.ts';
-import { decoratorParts } from '../../../src/commands/decorate/build-decorate.ts';
+import { decoratorParts } from '../../../src/commands/decorate/build-parts.ts';
 import { planDecorate } from '../../../src/commands/decorate/plan-decorate.ts';
 import { publicKeysOf } from '../../../src/identity/stamps/stamp-keys.ts';
 import { systemClock } from '../../../src/time/clock.ts';
@@ -67,7 +67,7 @@ async function openDecisions(folder: string) {
   // Stands still: a stamp is good to be validated for some seconds only.
   const standing = systemClock.now();
   const clock = { ...systemClock, now: () => standing };
-  const parts = decoratorParts(plan, { keys: () => now, clock });
+  const parts = decoratorParts(plan, { keys: () => now, clock, logger: { warn: () => undefined } });
   return {
     mutate: createMutation(parts),
     validate: createValidation(parts),

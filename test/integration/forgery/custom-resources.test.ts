@@ -281,7 +281,14 @@ describe('a custom resource whose schema drops the metadata of templates', () =>
   // The API server drops what the schema does not have when all webhooks have seen it.
   it('loses its stamp after everybody has looked: its pods speak for nobody, whatever they say', async () => {
     const body = tfJob('pruned', { Worker: { template: template('a:1') } }, 'PyTorchJob');
-    await post('PyTorchJob', body, ALICE);
+    const made = await world.api.call(path('PyTorchJob'), { method: 'POST', body }, ALICE);
+    expect(made).toMatchObject({
+      status: 201,
+      warnings: [
+        expect.stringContaining('its pods will get no Hadoop credentials'),
+        expect.stringContaining('CustomResourceDefinition'),
+      ],
+    });
     const isOfJob = (line: object): boolean => JSON.stringify(line).includes('"pytorchjobs.kubeflow.org"');
     await until('the audit of the stamp', () =>
       Promise.resolve(
