@@ -4,6 +4,7 @@ import { LifeWorld } from '../../test/fakes/token-life-world.ts';
 import type { TokenSource } from './credentials.ts';
 import type { TokenLifeOptions } from './token-life.ts';
 import type { TokenLimit } from './token-limits.ts';
+import { TokenServiceError } from './token-service.ts';
 
 let world: LifeWorld;
 let limited: TokenLimit[];
@@ -28,6 +29,25 @@ describe('limits of live tokens', () => {
     await numberOf('bob', 'science');
     await expect(world.get({ user: 'carol' })).rejects.toMatchObject({ limit: 'namespace' });
     expect([limited, world.count('issue'), world.backing.claims]).toEqual([['namespace'], 2, []]);
+  });
+
+  it.each([
+    ['a namespace [live-tokens-limit]', { perNamespace: 2, inAll: 100 }, 'namespace'],
+    ['all [all-live-tokens-limit]', { perNamespace: 100, inAll: 2 }, 'total'],
+  ])('of %s: those that are being made count', async (_, limits, limit) => {
+    await begin({ limits });
+    world.tokenService.hang('issue');
+    const [alices, bobs] = [numberOf('alice', 'science'), numberOf('bob', 'science')];
+    await settle();
+    await expect(numberOf('carol', 'science')).rejects.toMatchObject({ limit });
+    world.tokenService.failNext('issue', new TokenServiceError('denied', 'not bob'));
+    world.tokenService.resume();
+    const made = await Promise.allSettled([alices, bobs]);
+    expect(made.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    // Whoever failed takes no room.
+    expect(await numberOf('carol', 'science')).toBeGreaterThan(0);
+    await expect(numberOf('dave', 'science')).rejects.toMatchObject({ limit });
+    expect(limited).toHaveLength(2);
   });
 
   it('of a namespace: others get theirs', async () => {

@@ -3,28 +3,27 @@ import { SingleFlight } from '../concurrency/single-flight.ts';
 import type { Clock } from '../time/clock.ts';
 import type { TokenSource } from './credentials.ts';
 import { HeldRefusals } from './held-refusals.ts';
-import { type CachedToken, type LiveToken, type Slot, slotKey } from './live-token.ts';
-import { isSameToken, type LiveTokens, scopeOf } from './live-tokens.ts';
+import type { CachedToken, LiveToken, Slot } from './live-token.ts';
+import { isSameToken, type LiveTokens } from './live-tokens.ts';
+import { IN_VAIN_FOR_MS, PATIENCE_MS, provePatiently } from './patience.ts';
 import { handedOutUntil, reusePeriodMs } from './reuse-period.ts';
 import type { Sharing } from './sharing.ts';
-import type { RecordId, TokenScope } from './token-record.ts';
+import type { RecordId } from './token-record.ts';
+import { flightKeyOf, recordIdOf, scopeOfRequest, slotKeyOf, type TokenRequest } from './token-request.ts';
 import { MAX_WAITING_PER_SOURCE, SourceQueue } from './source-queue.ts';
 import { type IssueCall, issueTimedOut, type TokenIssuer } from './token-issuer.ts';
-import { type TokenLimit, TokenLimitError, type TokenLimits } from './token-limits.ts';
+import { type TokenLimit, type TokenLimits, TokenRoom } from './token-limits.ts';
 import type { Proof, TokenProver } from './token-prover.ts';
 import { TokenServiceError, type TokenServiceFailure } from './token-service.ts';
 import { TokenStoreError } from './token-store.ts';
 
 export type { CachedToken } from './live-token.ts';
+export type { TokenRequest } from './token-request.ts';
 
 /** A Kerberos step of 40 s and two calls of 20 s, the defaults of their limits, and some more. */
 export const FLIGHT_TIMEOUT_MS = 90_000;
 /** How long a token service may take to say what it knows once its signal is aborted. */
 export const ABANDON_AFTER_MS = 1_000;
-/** A caller waits no longer for the proof of a token that most likely lives, or for the one after it. */
-const PATIENCE_MS = 5_000;
-/** Who comes after somebody who waited in vain is not kept waiting for the same again, for half a minute. */
-const IN_VAIN_FOR_MS = 30_000;
 /** When to come back for those who got the old token because a new one could not be had. */
 const PINCH_MS = 60_000;
 /** A token that was proven dead is replaced; one that dies again at once has another trouble. */
@@ -37,16 +36,6 @@ const FINAL: ReadonlySet<TokenServiceFailure> = new Set([
   'wrong-token',
   'bad-request',
 ]);
-
-export interface TokenRequest {
-  readonly source: TokenSource;
-  readonly owner: string;
-  /** The user stamped on the pod: the owner, or who asks to be the owner. */
-  readonly stampedUser: string;
-  /** Of the asking pod. */
-  readonly namespace: string;
-  readonly podUid: string;
-}
 
 export interface TokenCacheOptions {
   readonly clock: Clock;
@@ -95,6 +84,7 @@ export class TokenCache {
   readonly #flights = new SingleFlight<string, CachedToken>();
   readonly #refusals: HeldRefusals;
   readonly #waiting: SourceQueue;
+  readonly #room: TokenRoom;
   /** When somebody last waited for the next token in vain, ms by the steady clock. */
   readonly #inVainAt = new WeakMap<Slot, number>();
 
@@ -104,6 +94,7 @@ export class TokenCache {
     this.#waiting = new SourceQueue(options.maxWaitingPerSource ?? MAX_WAITING_PER_SOURCE, () =>
       options.onLimited?.('source'),
     );
+    this.#room = new TokenRoom(options);
     this.#refusals = new HeldRefusals({ clock: options.clock });
     this.#onLookUp = options.onLookUp ?? (() => {});
   }
@@ -140,7 +131,7 @@ export class TokenCache {
     options.signal?.throwIfAborted();
     const known = this.recall(request);
     if (known !== undefined) return known;
-    const key = this.#flightKey(request);
+    const key = flightKeyOf(request, this.#options.sharing);
     const refusal = this.#refusals.find(request.namespace, key);
     if (refusal !== undefined) {
       this.#onLookUp('hit');
@@ -244,7 +235,8 @@ export class TokenCache {
 
   /** Another replica may be about to cancel what we have not heard of for too long. */
   async #catchUp(request: TokenRequest, call: IssueCall): Promise<void> {
-    if (this.#options.isStale()) await this.#options.refresh(this.#recordId(request), call);
+    if (this.#options.isStale())
+      await this.#options.refresh(recordIdOf(request, this.#options.sharing), call);
   }
 
   /** Undefined: there is none, or nobody can tell if it is about to be cancelled. */
@@ -270,7 +262,7 @@ export class TokenCache {
 
   /** Undefined: it is dead, or out of use by now. */
   async #proven(request: TokenRequest, live: LiveToken, call: IssueCall): Promise<CachedToken | undefined> {
-    const proof = await this.#prove(live);
+    const proof = await provePatiently(live, this.#isAlive(live), this.#options);
     this.#options.onHandOutProof?.(live.slot.source, proof.outcome);
     if (proof.outcome === 'dead') {
       await this.#options.drop(live, call);
@@ -285,62 +277,22 @@ export class TokenCache {
     return undefined;
   }
 
-  async #prove(live: LiveToken): Promise<Proof> {
-    const { clock, now, prover } = this.#options;
-    const isLikely = this.#isAlive(live);
-    if (isLikely && now() - live.unansweredAt < IN_VAIN_FOR_MS) return UNANSWERED;
-    const proof = prover.prove(live, 'issue');
-    if (!isLikely) return await proof;
-    const instead = (): Proof => {
-      // Or everybody who comes until it gets its answer would wait as long: a server may be silent for minutes.
-      live.unansweredAt = now();
-      return UNANSWERED;
-    };
-    return await orAfter(proof, { clock, ms: PATIENCE_MS, instead });
-  }
-
   async #issue(key: string, request: TokenRequest, slot: Slot | undefined, call: IssueCall): Promise<void> {
-    const { issuer, tokens, limits, prover } = this.#options;
+    const { issuer, prover, sharing } = this.#options;
     const { source, stampedUser } = request;
-    const scope = this.#scope(request);
-    const id = this.#recordId(request);
-    // A next generation is no more tokens than before, for long.
-    // check: live-tokens-limit
-    if (slot === undefined && tokens.countIn(id.namespace) >= limits.perNamespace) {
-      throw this.#limited('namespace', tokens.countIn(id.namespace));
-    }
-    // check: all-live-tokens-limit
-    if (slot === undefined && tokens.size >= limits.inAll) throw this.#limited('total', tokens.size);
+    const id = recordIdOf(request, sharing);
     const known = slot?.generations.map((live) => live.recorded) ?? [];
-    const target = { id, source, scope, stampedUser };
-    const { recorded, isNew } = await issuer.issue(target, { key, known }, call);
+    const target = { id, source, scope: scopeOfRequest(request, sharing), stampedUser };
+    const issue = () => issuer.issue(target, { key, known }, call);
+    // A next generation is no more tokens than before, for long.
+    const { recorded, isNew } = await (slot === undefined ? this.#room.take(id.namespace, issue) : issue());
     const live = this.#slot(request)?.generations.find((each) => isSameToken(each.recorded, recorded));
     if (isNew && live !== undefined) prover.noteIssued(live);
   }
 
-  #limited(limit: 'namespace' | 'total', live: number): TokenLimitError {
-    this.#options.onLimited?.(limit);
-    return new TokenLimitError(limit, live);
-  }
-
   #slot(request: TokenRequest): Slot | undefined {
-    const { owner, stampedUser } = request;
-    return this.#options.tokens.find(request.source, slotKey(owner, stampedUser, this.#scope(request)));
-  }
-
-  #scope(request: TokenRequest): TokenScope {
-    return scopeOf(this.#options.sharing.scopeOf(request.namespace, request.stampedUser), request);
-  }
-
-  #recordId(request: TokenRequest): RecordId {
-    const isShared = this.#scope(request).type === 'user';
-    return { namespace: isShared ? undefined : request.namespace, owner: request.owner };
-  }
-
-  #flightKey(request: TokenRequest): string {
-    const { source, owner, stampedUser } = request;
-    const slot = slotKey(owner, stampedUser, this.#scope(request));
-    return JSON.stringify([source.cluster, source.kind, source.name, source.renewer, slot]);
+    const { tokens, sharing } = this.#options;
+    return tokens.find(request.source, slotKeyOf(request, sharing));
   }
 
   #isGood(live: LiveToken): boolean {
@@ -367,11 +319,6 @@ export class TokenCache {
     return now < handedOutUntil(issuedAt, reusePeriodMs(token));
   }
 }
-
-const UNANSWERED: Proof = {
-  outcome: 'unanswered',
-  error: new TokenServiceError('unreachable', 'the server has not answered a renewal lately'),
-};
 
 function isFinal(error: unknown): error is TokenServiceError {
   return error instanceof TokenServiceError && FINAL.has(error.failure);
