@@ -59,6 +59,9 @@ export async function copyDeploy(stack: Stack): Promise<DeployCopy> {
   const overlays: Readonly<Record<string, object>> = {
     'with-prometheus': { components: ['../../components/prometheus'] },
     'with-decorate': { components: ['../../components/decorate'] },
+    'with-decorate-audit-only': {
+      components: ['../../components/decorate', '../../components/decorate-audit-only'],
+    },
   };
   for (const [name, more] of Object.entries(overlays)) {
     await mkdir(join(root, 'overlays', name));

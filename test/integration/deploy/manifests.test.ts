@@ -18,11 +18,13 @@ const KUSTOMIZATIONS = [
   'overlays/production-example',
   'overlays/with-prometheus',
   'overlays/with-decorate',
+  'overlays/with-decorate-audit-only',
 ];
 const COMPONENTS = [
   'components/admission-policies',
   'components/check',
   'components/decorate',
+  'components/decorate-audit-only',
   'components/prometheus',
 ];
 const EXAMPLES = [
@@ -88,6 +90,27 @@ describe('deploy/ on the real API server', () => {
     const input = await readFile(join(DEPLOY, name), 'utf8');
     const applied = await kubectl.must(DRY_RUN, { input });
     expect(applied.trim().split('\n')).toHaveLength(parseManifests(input).length);
+  });
+
+  it('audit-only takes every no of the decorator back, and adds nothing to it', async () => {
+    const build = async (name: string) =>
+      parseManifests(await kubectl.must(['kustomize', copy.path('overlays', name)]));
+    const [usual, auditOnly] = [await build('with-decorate'), await build('with-decorate-audit-only')];
+    const policies = (manifests: readonly Manifest[]): unknown[] =>
+      ['Mutating', 'Validating'].flatMap((kind) => {
+        const found = oneOf(manifests, `${kind}WebhookConfiguration`, 'kerbridge-decorate');
+        return (found['webhooks'] as { failurePolicy: unknown }[]).map((each) => each.failurePolicy);
+      });
+    expect(policies(usual)).toEqual(Array(7).fill('Fail'));
+    expect(policies(auditOnly)).toEqual(Array(7).fill('Ignore'));
+    const actions = (manifests: readonly Manifest[]): unknown[] =>
+      manifests
+        .filter(({ kind }) => kind === 'ValidatingAdmissionPolicyBinding')
+        .map(({ spec }) => (spec as { validationActions: unknown }).validationActions);
+    expect(actions(usual)).toEqual(Array(5).fill(['Deny']));
+    expect(actions(auditOnly)).toEqual(Array(5).fill(['Audit', 'Warn']));
+    expect(JSON.stringify(oneOf(auditOnly, 'Deployment', 'kerbridge-decorate'))).toContain('"--audit-only"');
+    expect(auditOnly).toHaveLength(usual.length);
   });
 
   it('no file of deploy/ is left out of these tests', async () => {
