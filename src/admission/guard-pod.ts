@@ -58,8 +58,10 @@ export async function guardPodConnect(
   } catch (error) {
     return couldNotCheck('kubernetes-api', `the pod could not be read (${errorCode(error)})`);
   }
-  // The API server says it better.
-  if (found === undefined) return { outcome: 'allowed' };
+  // It may come before the API server looks, when other webhooks take their time.
+  // check: connected-pod-found
+  if (found === undefined)
+    return refuse('pod-not-found', `there is no pod ${quote(name)}: look at its name, or try again`);
   const user = userOfPod(found.object, parts.annotation);
   if (user === undefined) return { outcome: 'allowed' };
   return (await checkOwn(review, user, parts, 'connect')) ?? { outcome: 'allowed', user };

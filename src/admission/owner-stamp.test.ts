@@ -6,6 +6,7 @@ import {
   withTemplateAnnotations,
 } from '../../test/fakes/decorator-edits.ts';
 import {
+  ANNOTATION,
   CONTROLLER,
   DecoratorWorld,
   madeBy,
@@ -17,6 +18,7 @@ import {
 import { newSigningKey } from '../identity/stamps/stamp-keys.ts';
 import { signTemplateStamp } from '../identity/stamps/template-stamp.ts';
 import { POD_STAMP_ANNOTATION, TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.ts';
+import { CLAIM_ANNOTATION } from './decorator-parts.ts';
 import type { JsonObject } from './look-ups.ts';
 import { annotationsOf } from './object-metadata.ts';
 
@@ -221,5 +223,57 @@ describe('a controller’s pod', () => {
       bypass: true,
     });
     expect(reasonOf(await world.create(made, { by: CONTROLLER }))).toBe('owner-malformed');
+  });
+
+  it('of a built-in owner, without the stamp that this has by now, speaks for nobody [built-in-copies-stamp]', async () => {
+    const world = new DecoratorWorld();
+    const { stored: before = {} } = await world.create(workload('StatefulSet', 'web', 'evil:1'), {
+      by: 'bob',
+      bypass: true,
+    });
+    await world.update('StatefulSet', 'web', withImage('trainer:1'), { by: 'alice' });
+    const { stored } = await world.create(madeBy(before, { kind: 'Pod', name: 'web-0' }), { by: CONTROLLER });
+    expect(stored).toBeDefined();
+    expect(annotationsOf(stored)).toEqual({});
+  });
+});
+
+describe('a pod of an earlier template, while a change is rolled out', () => {
+  async function rolledOut(kind: string, by: string) {
+    const world = new DecoratorWorld();
+    const { stored: before = {} } = await world.create(workload(kind, 'web'), { by: 'alice' });
+    const claim = withMetadata({ annotations: { [CLAIM_ANNOTATION]: by } });
+    await world.update(kind, 'web', (object) => claim(withImage('trainer:2')(object)), { by });
+    const make = async (edit = (made: JsonObject): JsonObject => made) =>
+      await world.create(edit(madeBy(before, { kind: 'Pod', name: 'web-0' })), { by: CONTROLLER });
+    return { world, make };
+  }
+
+  it.each(['StatefulSet', 'DaemonSet'])('of a %s speaks for the user of both', async (kind) => {
+    const { make } = await rolledOut(kind, 'alice');
+    expect(annotationsOf((await make()).stored)[ANNOTATION]).toBe('alice');
+  });
+
+  it('is refused when it is another’s by now [owner-has-stamp]', async () => {
+    const { make } = await rolledOut('StatefulSet', 'bob');
+    expect(reasonOf(await make())).toBe('template-stamp-differs');
+  });
+
+  it('is refused of what keeps no earlier templates [owner-has-stamp]', async () => {
+    const { make } = await rolledOut('Deployment', 'alice');
+    expect(reasonOf(await make())).toBe('template-stamp-differs');
+  });
+
+  it('is refused with a stamp of another of hers [owner-has-stamp]', async () => {
+    const { world, make } = await rolledOut('StatefulSet', 'alice');
+    const { stored } = await world.create(workload('StatefulSet', 'other'), { by: 'alice' });
+    const annotations = templateAnnotations(stored);
+    expect(reasonOf(await make(withMetadata({ annotations: { ...annotations } })))).not.toBe('allowed');
+  });
+
+  it('is refused when the template was changed behind our back since [owner-has-stamp]', async () => {
+    const { world, make } = await rolledOut('StatefulSet', 'alice');
+    await world.update('StatefulSet', 'web', withImage('evil:1'), { by: 'bob', bypass: true });
+    expect(reasonOf(await make())).toBe('template-stamp-differs');
   });
 });

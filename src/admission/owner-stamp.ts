@@ -12,6 +12,7 @@ import {
   metadataText,
   type OwnerReference,
 } from './object-metadata.ts';
+import { stampAt } from './own-stamp.ts';
 import { quote } from './requester/quote.ts';
 
 /** What a controller has made, and what it was made from by its own word. */
@@ -25,7 +26,10 @@ export interface MadeObject {
 }
 
 /** Why it speaks for nobody, which is no fault: for the audit. */
-export type NobodyReason = 'mirror-pod' | 'no-owner' | 'owner-without-template' | 'owner-not-stamped';
+export type NobodyReason = 'mirror-pod' | 'no-owner' | 'owner-without-template' | Unstamped;
+
+/** `before-stamp`: the owner has one by now, and this is of its template from before. */
+type Unstamped = 'owner-not-stamped' | 'before-stamp';
 
 export type OwnerStamp =
   | { readonly outcome: 'stamped'; readonly stamp: TemplateStamp; readonly text: string }
@@ -54,7 +58,9 @@ export async function findOwnerStamp(
   if (found.places.length === 0) return { outcome: 'nobody', why: 'owner-without-template' };
 
   const place = placeOf(made, found.places, keys);
-  if (place === 'not-stamped') return { outcome: 'nobody', why: 'owner-not-stamped' };
+  if (place === 'owner-not-stamped' || place === 'before-stamp') return { outcome: 'nobody', why: place };
+  const earlier = place === undefined ? earlierStamp(made, found.places, keys) : undefined;
+  if (earlier !== undefined) return earlier;
   // check: owner-has-stamp
   if (place === undefined)
     return refuse(
@@ -145,12 +151,12 @@ async function readOwner(
   return found;
 }
 
-/** Where the stamp stands in the owner; of an owner with one template also when the controller copies no annotations. */
+/** Where the stamp stands in the owner; of a custom resource with one template also when its controller copies no annotations. */
 function placeOf(
-  { templateStamp: text, restampedFor }: MadeObject,
+  { owner, templateStamp: text, restampedFor }: MadeObject,
   places: readonly DigestedTemplate[],
   keys: StampPublicKeys,
-): { readonly text: string; readonly digest: string } | 'not-stamped' | undefined {
+): { readonly text: string; readonly digest: string } | Unstamped | undefined {
   const stamped = places.flatMap(({ annotationsNow, digest }) => {
     const stamp = annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
     return stamp === undefined ? [] : [{ text: stamp, digest }];
@@ -160,12 +166,45 @@ function placeOf(
       const opened = readTemplateStamp(one.text, keys);
       return opened.outcome === 'valid' && opened.stamp.user === restampedFor;
     });
-  if (stamped.length === 0) return text === undefined ? 'not-stamped' : undefined;
-  if (text === undefined) return places.length === 1 ? stamped[0] : undefined;
+  if (stamped.length === 0) return text === undefined ? 'owner-not-stamped' : undefined;
+  if (text === undefined) {
+    // Kubernetes' own controllers copy all annotations: it is of a template from before there was a stamp.
+    // check: built-in-copies-stamp
+    if (isBuiltIn(owner)) return 'before-stamp';
+    return places.length === 1 ? stamped[0] : undefined;
+  }
   const same = stamped.filter((one) => one.text === text);
   // Stamped alike they were alike. If they no longer are, nobody can tell from which of them it was made.
   const isAlike = same.every(({ digest }) => digest === same[0]?.digest);
   return same[0] === undefined || isAlike ? same[0] : { text, digest: 'differ' };
+}
+
+/** What keeps its earlier templates, and makes pods of them while a change is rolled out. */
+const WITH_REVISIONS: readonly string[] = ['apps/StatefulSet', 'apps/DaemonSet'];
+
+/** That of an earlier template of the same owner, if it has been the same user's all along. */
+function earlierStamp(
+  { namespace, owner, templateStamp: text }: MadeObject,
+  places: readonly DigestedTemplate[],
+  keys: StampPublicKeys,
+): Extract<OwnerStamp, { readonly outcome: 'stamped' }> | undefined {
+  if (owner === undefined || text === undefined) return undefined;
+  if (!WITH_REVISIONS.includes(groupKind(owner.apiVersion, owner.kind))) return undefined;
+  const opened = readTemplateStamp(text, keys);
+  if (opened.outcome === 'refused') return undefined;
+  const { stamp } = opened;
+  const isOfOwner = (one: TemplateStamp): boolean => one.namespace === namespace && names(one, owner);
+  const isStillTheirs = places.some((place) => {
+    const now = stampAt(place, keys);
+    return now !== undefined && isOfOwner(now) && now.user === stamp.user && now.digest === place.digest;
+  });
+  return isOfOwner(stamp) && isStillTheirs ? { outcome: 'stamped', stamp, text } : undefined;
+}
+
+/** Groups without a dot are Kubernetes' own. */
+function isBuiltIn(owner: OwnerReference | undefined): boolean {
+  const [group = ''] = owner?.apiVersion.split('/') ?? [];
+  return !group.includes('.');
 }
 
 export function describe({ kind, name }: { readonly kind: string; readonly name: string }): string {

@@ -1,4 +1,3 @@
-import { errorCode } from '../observability/error-code.ts';
 import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.ts';
 import type { StampPublicKeys } from '../identity/stamps/stamp-keys.ts';
 import type { TemplateStamp } from '../identity/stamps/template-stamp.ts';
@@ -8,13 +7,14 @@ import {
   type StampKeysNow,
   type DigestedTemplate,
 } from './decorator-parts.ts';
-import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
-import { annotationsOf, metadataText, textIn } from './object-metadata.ts';
+import { refuse, type Stopped } from './decisions.ts';
+import { annotationsOf, controllerOf, metadataText, soleOwnerOf, textIn } from './object-metadata.ts';
+import { mayKeep } from './keep-identity.ts';
 import { quote } from './requester/quote.ts';
 import type { TemplateReview, TemplateStamping, TemplateStampings } from './stamp-templates.ts';
 import { namedUserOf } from './named-user.ts';
 import { ownStampOf, stampAt } from './own-stamp.ts';
-import { checkNamed } from './owner-stamp.ts';
+import { checkNamed, findOwnerStamp } from './owner-stamp.ts';
 import { askRequester, type RequesterUser } from './whose-pod.ts';
 
 /** A template as it was before. */
@@ -32,7 +32,7 @@ interface Before {
 export async function judgeChange(
   review: TemplateReview,
   places: readonly DigestedTemplate[],
-  { parts, keys }: { readonly parts: DecoratorParts; readonly keys: StampKeysNow },
+  { parts, keys }: Context,
   signal: AbortSignal,
 ): Promise<TemplateStampings> {
   const found = parts.findTemplates(review.resource, review.oldObject);
@@ -58,7 +58,8 @@ export async function judgeChange(
       }
     }
     asked ??= await askRequester(review, namedUserOf(review, places, parts.annotation), parts);
-    const stamping = await judgeContent(review, { place, stamped, own, asked, claim }, parts, signal);
+    const change = { place, stamped, own, asked, claim };
+    const stamping = await judgeContent(review, change, { parts, keys }, signal);
     if (stamping.outcome === 'refused' || stamping.outcome === 'could-not-check') return stamping;
     stampings.push(stamping);
   }
@@ -74,40 +75,40 @@ function readBefore(
   return stamp?.namespace === review.namespace ? { digest: place.digest, stamp } : undefined;
 }
 
+interface Change {
+  readonly place: DigestedTemplate;
+  readonly stamped: Before | undefined;
+  readonly own: TemplateStamp | undefined;
+  readonly asked: RequesterUser;
+  readonly claim: string | undefined;
+}
+
+interface Context {
+  readonly parts: DecoratorParts;
+  readonly keys: StampKeysNow;
+}
+
 async function judgeContent(
   review: TemplateReview,
-  {
-    place,
-    stamped,
-    own,
-    asked,
-    claim,
-  }: {
-    readonly place: DigestedTemplate;
-    readonly stamped: Before | undefined;
-    readonly own: TemplateStamp | undefined;
-    readonly asked: RequesterUser;
-    readonly claim: string | undefined;
-  },
-  parts: DecoratorParts,
+  { place, stamped, own, asked, claim }: Change,
+  { parts, keys }: Context,
   signal: AbortSignal,
 ): Promise<TemplateStamping | Stopped> {
   const requester = review.userInfo.username;
   const owner = stamped?.stamp.user;
-  if (asked.outcome === 'trusted-controller') {
-    // It changes what it manages, and speaks for nobody: what was good before stays good.
-    if (stamped === undefined || stamped.stamp.digest !== stamped.digest) return { outcome: 'nobody' };
-    const problem = await checkNamed(stamped.stamp, review, ownNameOf(review), parts, signal);
-    if (problem?.outcome === 'could-not-check') return problem;
-    // check: changed-template-names-object
-    if (problem !== undefined) return { outcome: 'nobody' };
-    return { outcome: 'stamped', user: stamped.stamp.user, requester };
-  }
+  if (asked.outcome === 'trusted-controller')
+    return await judgeControllers(review, { place, stamped }, { parts, keys }, signal);
   if (asked.outcome === 'user') {
-    if (owner === undefined || owner === asked.user)
-      return { outcome: 'stamped', user: asked.user, requester };
     if (claim === asked.user || own?.user === asked.user)
       return { outcome: 'stamped', user: asked.user, requester };
+    if (owner === undefined || owner === asked.user)
+      return (
+        refuseWhatAnotherWrote(review, place, asked.user, keys) ?? {
+          outcome: 'stamped',
+          user: asked.user,
+          requester,
+        }
+      );
     // check: claim-of-oneself
     if (claim !== undefined)
       return refuse(
@@ -117,7 +118,7 @@ async function judgeContent(
       );
   } else if (owner === undefined || asked.outcome === 'could-not-check') return asked;
 
-  const kept = await mayKeep(review, parts, signal);
+  const kept = await mayKeep(review, asked, parts, signal);
   if (typeof kept !== 'boolean') return kept;
   // check: template-of-another
   if (!kept)
@@ -126,7 +127,60 @@ async function judgeContent(
       `${place.pointer} of ${quote(metadataText(review.object, 'name') ?? '')} speaks for ${quote(owner)}: ask them to make the change; or set the annotation ${CLAIM_ANNOTATION} to your own user, and its pods speak for you; or ask an administrator for the verb keep-identity on it`,
       owner,
     );
-  return { outcome: 'stamped', user: owner, requester };
+  return refuseWhatAnotherWrote(review, place, owner, keys) ?? { outcome: 'stamped', user: owner, requester };
+}
+
+/**
+ * A controller speaks for nobody. What it writes into a workload is its owner's, by whose wish it does so, if that speaks for
+ * the same user; without such an owner it may be anybody's: some controllers find what they change by its name alone.
+ */
+async function judgeControllers(
+  review: TemplateReview,
+  { place, stamped }: Pick<Change, 'place' | 'stamped'>,
+  { parts, keys }: Context,
+  signal: AbortSignal,
+): Promise<TemplateStamping | Stopped> {
+  if (stamped === undefined || stamped.stamp.digest !== stamped.digest) return { outcome: 'nobody' };
+  const { namespace, oldObject, userInfo } = review;
+  const problem = await checkNamed(stamped.stamp, review, ownNameOf(review), parts, signal);
+  if (problem?.outcome === 'could-not-check') return problem;
+  // check: changed-template-names-object
+  if (problem !== undefined) return { outcome: 'nobody' };
+  const { user } = stamped.stamp;
+  if (!parts.isExempt(userInfo, 'keep-identity', namespace)) {
+    const owner = controllerOf(oldObject) ?? soleOwnerOf(oldObject);
+    const made = { namespace, owner, templateStamp: undefined, restampedFor: user };
+    const from = await findOwnerStamp(made, keys.all, parts, signal);
+    if (from.outcome === 'could-not-check') return from;
+    // check: controllers-change-owned
+    if (from.outcome !== 'stamped')
+      return refuse(
+        'template-of-another',
+        `${place.pointer} of ${quote(metadataText(oldObject, 'name') ?? '')} speaks for ${quote(user)}, and nothing of theirs owns it by whose template a controller could change it: let them make the change, or delete it to have it made anew, or ask an administrator for an exemption from "keep-identity"`,
+        user,
+      );
+  }
+  return { outcome: 'stamped', user, requester: userInfo.username };
+}
+
+/** As `kubectl rollout undo` brings a template from a history in which others may write. */
+function refuseWhatAnotherWrote(
+  { namespace }: TemplateReview,
+  place: DigestedTemplate,
+  user: string,
+  keys: StampKeysNow,
+): Stopped | undefined {
+  const brought = stampAt(place, keys.all);
+  const isTheirs =
+    brought !== undefined && brought.namespace === namespace && brought.digest === place.digest;
+  // check: brought-template-own
+  if (isTheirs && brought.user !== user)
+    return refuse(
+      'template-from-another',
+      `${place.pointer} is what ${quote(brought.user)} wrote, by the stamp that it comes with: choose another version; or, to run it as yourself, set the annotation ${CLAIM_ANNOTATION} to your own user`,
+      user,
+    );
+  return undefined;
 }
 
 function ownNameOf({ kind: { group, version, kind }, oldObject }: TemplateReview): {
@@ -135,20 +189,4 @@ function ownNameOf({ kind: { group, version, kind }, oldObject }: TemplateReview
 } {
   const apiVersion = group === '' ? version : `${group}/${version}`;
   return { owner: { apiVersion, kind, name: metadataText(oldObject, 'name') ?? '' }, object: oldObject };
-}
-
-async function mayKeep(
-  review: TemplateReview,
-  { mayKeepIdentity, isExempt }: DecoratorParts,
-  signal: AbortSignal,
-): Promise<boolean | Stopped> {
-  if (isExempt(review.userInfo, 'keep-identity', review.namespace)) return true;
-  try {
-    return await mayKeepIdentity(review, signal);
-  } catch (error) {
-    return couldNotCheck(
-      'kubernetes-api',
-      `the right keep-identity could not be looked up (${errorCode(error)})`,
-    );
-  }
 }

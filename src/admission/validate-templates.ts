@@ -2,6 +2,7 @@ import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.
 import { readTemplateStamp } from '../identity/stamps/template-stamp.ts';
 import type { DecoratorParts, StampKeysNow, DigestedTemplate } from './decorator-parts.ts';
 import { refuse, type Stopped } from './decisions.ts';
+import { guardOwners } from './guard-owners.ts';
 import { controllerOf, soleOwnerOf, groupKind, metadataText } from './object-metadata.ts';
 import { findOwnerStamp } from './owner-stamp.ts';
 import { quote } from './requester/quote.ts';
@@ -27,7 +28,10 @@ export async function validateTemplates(
   if (keys === undefined) return NO_KEYS;
   const old =
     review.operation === 'UPDATE' ? parts.findTemplates(review.resource, review.oldObject) : undefined;
-  const before = new Map(old?.ok === true ? old.places.map((place) => [place.pointer, place]) : []);
+  const oldPlaces = old?.ok === true ? old.places : [];
+  const owners = await guardOwners(review, oldPlaces, { parts, keys: keys.all }, signal);
+  if (owners !== undefined) return owners;
+  const before = new Map(oldPlaces.map((place) => [place.pointer, place]));
 
   const changed = found.places.filter(
     (place) => !isAsBefore(place, before.get(place.pointer), parts.annotation),
@@ -143,5 +147,7 @@ async function checkControllers(context: Context, signal: AbortSignal): Promise<
   if (review.operation === 'UPDATE') return undefined;
   const made = { namespace: review.namespace, owner: controllerOf(review.object), templateStamp };
   const owner = await findOwnerStamp(made, keys.all, parts, signal);
-  return owner.outcome === 'nobody' ? undefined : checkPlace(context);
+  // What is made anew is of the template that is there.
+  const isNobodys = owner.outcome === 'nobody' && owner.why !== 'before-stamp';
+  return isNobodys ? undefined : checkPlace(context);
 }
