@@ -5,7 +5,7 @@ import { quote } from './requester/quote.ts';
 import { CONNECT_SUBRESOURCES, guardBinding, guardPodConnect, guardPodUpdate } from './guard-pod.ts';
 import type { AdmissionDecision, Decide } from './review/admission-decision.ts';
 import type { AdmissionRequest } from './review/admission-request.ts';
-import { type PodReview, stampPod } from './stamp-pod.ts';
+import { type NamespacedReview, stampPod } from './stamp-pod.ts';
 import { stampTemplates } from './stamp-templates.ts';
 import { validatePod } from './validate-pod.ts';
 import { validateTemplates } from './validate-templates.ts';
@@ -18,11 +18,11 @@ export function createMutation(parts: DecoratorParts): Decide {
     if (!hasNamespace(review)) return ALLOWED;
     const work = kindOfWork(review);
     if (!isStamped(work, review)) return ALLOWED;
-    const refused = await checkOptedIn(review, parts, signal);
-    if (refused !== undefined) return refused;
+    const namespaceUid = await checkOptedIn(review, parts, signal);
+    if (typeof namespaceUid !== 'string') return namespaceUid;
     return work === 'pod'
-      ? await stampPod(review, parts, signal)
-      : await stampTemplates(review, parts, signal);
+      ? await stampPod({ ...review, namespaceUid }, parts, signal)
+      : await stampTemplates({ ...review, namespaceUid }, parts, signal);
   };
 }
 
@@ -33,26 +33,26 @@ export function createValidation(parts: DecoratorParts): Decide {
     if (!hasNamespace(review)) return ALLOWED;
     const work = kindOfWork(review);
     if (!isStamped(work, review)) return await guard(review, signal);
-    const refused = await checkOptedIn(review, parts, signal);
-    if (refused !== undefined) return refused;
+    const namespaceUid = await checkOptedIn(review, parts, signal);
+    if (typeof namespaceUid !== 'string') return namespaceUid;
     return work === 'pod'
-      ? await validatePod(review, parts, signal)
-      : await validateTemplates(review, parts, signal);
+      ? await validatePod({ ...review, namespaceUid }, parts, signal)
+      : await validateTemplates({ ...review, namespaceUid }, parts, signal);
   };
 }
 
 /**
- * Nothing is signed where the API server would not ask: somebody else may have reached our port, and could put the stamp on a
+ * The UID of its namespace. Nothing is signed where the API server would not ask: somebody else may have reached our port, and could put the stamp on a
  * template before its namespace takes part. Where it does take part, the API server has every template stamped anew.
  */
 async function checkOptedIn(
-  { namespace }: PodReview,
-  { isOptedIn }: DecoratorParts,
+  { namespace }: NamespacedReview,
+  { optedInNamespace }: DecoratorParts,
   signal: AbortSignal,
-): Promise<Stopped | undefined> {
-  let optedIn: boolean;
+): Promise<Stopped | string> {
+  let uid: string | undefined;
   try {
-    optedIn = await isOptedIn(namespace, signal);
+    uid = await optedInNamespace(namespace, signal);
   } catch (error) {
     return couldNotCheck(
       'kubernetes-api',
@@ -60,12 +60,12 @@ async function checkOptedIn(
     );
   }
   // check: namespace-opted-in
-  if (!optedIn)
+  if (uid === undefined)
     return refuse(
       'namespace-not-opted-in',
       `namespace ${quote(namespace)} does not carry the label by which it takes part: an administrator has to make the webhook configurations select by the label of optIn`,
     );
-  return undefined;
+  return uid;
 }
 
 /** The part of the validating webhook that takes no stamps for granted: what becomes of pods that are there. */
@@ -117,6 +117,6 @@ const isStamped = (work: Work, review: AdmissionRequest): boolean =>
 const isWrite = ({ operation }: AdmissionRequest): boolean =>
   operation === 'CREATE' || operation === 'UPDATE';
 
-function hasNamespace(review: AdmissionRequest): review is PodReview {
+function hasNamespace(review: AdmissionRequest): review is NamespacedReview {
   return review.namespace !== undefined && review.namespace !== '';
 }

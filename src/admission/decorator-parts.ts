@@ -27,8 +27,8 @@ export interface StampKeysNow {
   readonly all: StampPublicKeys;
 }
 
-/** Whether the namespace takes part. Rejects when it could not be asked. */
-export type IsOptedIn = (namespace: string, signal: AbortSignal) => Promise<boolean>;
+/** The UID of the namespace if it takes part. Rejects when it could not be asked. */
+export type OptedInNamespace = (namespace: string, signal: AbortSignal) => Promise<string | undefined>;
 
 export interface GuardSwitches {
   /** exec, attach, portforward, proxy. */
@@ -43,7 +43,7 @@ export interface DecoratorParts {
   readonly annotation: string;
   /** undefined: there are none yet. */
   readonly keys: () => StampKeysNow | undefined;
-  readonly isOptedIn: IsOptedIn;
+  readonly optedInNamespace: OptedInNamespace;
   readonly mapRequester: MapRequester;
   readonly verifyPodStamp: VerifyPodStamp;
   readonly readObject: ReadObject;

@@ -4,7 +4,7 @@ import { refuse, type Stopped } from './decisions.ts';
 import { mayKeep } from './keep-identity.ts';
 import { namedUserOf } from './named-user.ts';
 import { metadataText } from './object-metadata.ts';
-import { stampAt } from './own-stamp.ts';
+import { isOfNamespace, stampAt } from './own-stamp.ts';
 import { childOf, isList, sameJson } from './patch/json-value.ts';
 import { quote } from './requester/quote.ts';
 import type { TemplateReview } from './stamp-templates.ts';
@@ -24,9 +24,7 @@ export async function guardOwners(
   // Who takes one away gives nobody a way in: the garbage collector does so.
   if (ownersOf(review.object).every((owner) => old.some((other) => sameJson(owner, other)))) return undefined;
   const stamps = before.flatMap((place) => stampAt(place, keys) ?? []);
-  const users = new Set(
-    stamps.filter(({ namespace }) => namespace === review.namespace).map(({ user }) => user),
-  );
+  const users = new Set(stamps.filter((stamp) => isOfNamespace(stamp, review)).map(({ user }) => user));
   const [user, ...others] = users;
   if (user === undefined) return undefined;
   const asked = await askRequester(review, namedUserOf(review, before, parts.annotation), parts);

@@ -7,14 +7,17 @@ import { annotationsOf, labelsOf, metadataText, textIn } from './object-metadata
 import { childOf, isList, sameJson } from './patch/json-value.ts';
 import { quote } from './requester/quote.ts';
 import type { AdmissionDecision } from './review/admission-decision.ts';
-import type { PodReview } from './stamp-pod.ts';
+import type { NamespacedReview } from './stamp-pod.ts';
 import { askRequester } from './whose-pod.ts';
 
 /** What reaches into a running pod, as the API server has them: CONNECT, and no object. */
 export const CONNECT_SUBRESOURCES: readonly string[] = ['exec', 'attach', 'portforward', 'proxy'];
 
 /** UPDATE of a pod or of one of its subresources: what is ours stays as it is, and nobody else's code comes in. */
-export async function guardPodUpdate(review: PodReview, parts: DecoratorParts): Promise<AdmissionDecision> {
+export async function guardPodUpdate(
+  review: NamespacedReview,
+  parts: DecoratorParts,
+): Promise<AdmissionDecision> {
   const { object, oldObject } = review;
   const changed = changedMark(object, oldObject, parts.annotation);
   // check: stamp-immutable
@@ -45,7 +48,7 @@ const DOING: Readonly<Record<Guarded, string>> = {
 
 /** CONNECT to a pod: its user's alone. */
 export async function guardPodConnect(
-  review: PodReview,
+  review: NamespacedReview,
   parts: DecoratorParts,
   signal: AbortSignal,
 ): Promise<AdmissionDecision> {
@@ -68,7 +71,7 @@ export async function guardPodConnect(
 }
 
 /** `pods/http:train:8080/proxy` reaches the pod `train`: scheme and port are part of the name that a review has. */
-function podNameOf({ name, object, subResource }: PodReview): string {
+function podNameOf({ name, object, subResource }: NamespacedReview): string {
   const given = name ?? metadataText(object, 'name') ?? '';
   if (subResource !== 'proxy') return given;
   const parts = given.split(':');
@@ -76,7 +79,7 @@ function podNameOf({ name, object, subResource }: PodReview): string {
 }
 
 /** Of a Binding: the API server would copy them to the pod. */
-export function guardBinding({ object }: PodReview, parts: DecoratorParts): AdmissionDecision {
+export function guardBinding({ object }: NamespacedReview, parts: DecoratorParts): AdmissionDecision {
   const marked = changedMark(object, undefined, parts.annotation);
   // check: binding-without-stamp
   if (marked !== undefined)
@@ -122,7 +125,7 @@ function imagesOf(containers: unknown): unknown[] {
 }
 
 async function checkOwn(
-  review: PodReview,
+  review: NamespacedReview,
   user: string,
   parts: DecoratorParts,
   what: Guarded,

@@ -10,6 +10,18 @@ export function stampKindOf({ group, kind }: Pick<GroupVersionKind, 'group' | 'k
   return group === '' ? kind : `${group}/${kind}`;
 }
 
+/** The namespace of an object under review. */
+export type StampedNamespace = Pick<TemplateStamp, 'namespace' | 'namespaceUid'>;
+
+export const namespaceOf = ({ namespace, namespaceUid }: StampedNamespace): StampedNamespace => ({
+  namespace,
+  namespaceUid,
+});
+
+export function isOfNamespace(stamp: TemplateStamp, { namespace, namespaceUid }: StampedNamespace): boolean {
+  return stamp.namespace === namespace && stamp.namespaceUid === namespaceUid;
+}
+
 /** The stamp that a template has, if it is a good one of ours; whose it is and whether it still holds is not looked at. */
 export function stampAt(
   { annotationsNow }: Pick<DigestedTemplate, 'annotationsNow'>,
@@ -26,13 +38,13 @@ export function stampAt(
  */
 export function ownStampOf(
   place: DigestedTemplate,
-  review: AdmissionRequest,
+  review: AdmissionRequest & StampedNamespace,
   keys: StampPublicKeys,
 ): TemplateStamp | undefined {
   const stamp = stampAt(place, keys);
   const isOwn =
     stamp !== undefined &&
-    stamp.namespace === review.namespace &&
+    isOfNamespace(stamp, review) &&
     stamp.kind === stampKindOf(review.kind) &&
     stamp.name === nameOf(review, () => '') &&
     stamp.digest === place.digest;

@@ -109,6 +109,7 @@ describe('a controller’s pod', () => {
       async (world, made) => {
         const stamp = {
           namespace: NAMESPACE,
+          namespaceUid: world.namespaceUid,
           kind: 'apps/Deployment',
           name: 'web',
           user: 'root',
@@ -135,6 +136,7 @@ describe('a controller’s pod', () => {
       async (world, made) => {
         const stamp = {
           namespace: 'team-b',
+          namespaceUid: world.namespaceUid,
           kind: 'apps/Deployment',
           name: 'web',
           user: 'alice',

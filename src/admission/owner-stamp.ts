@@ -12,12 +12,11 @@ import {
   metadataText,
   type OwnerReference,
 } from './object-metadata.ts';
-import { stampAt } from './own-stamp.ts';
+import { isOfNamespace, stampAt, type StampedNamespace } from './own-stamp.ts';
 import { quote } from './requester/quote.ts';
 
 /** What a controller has made, and what it was made from by its own word. */
-export interface MadeObject {
-  readonly namespace: string;
+export interface MadeObject extends StampedNamespace {
   readonly owner: OwnerReference | undefined;
   /** The template stamp that came with it: a copy of the one in the owner's template. */
   readonly templateStamp: string | undefined;
@@ -78,7 +77,7 @@ export async function findOwnerStamp(
 
   const { stamp } = opened;
   // check: template-stamp-namespace
-  if (stamp.namespace !== made.namespace)
+  if (!isOfNamespace(stamp, made))
     return refuse(
       'template-stamp-of-other-namespace',
       `the template stamp of ${describe(made.owner)} is from another namespace: ${HOW_TO_STAMP}`,
@@ -184,16 +183,17 @@ const WITH_REVISIONS: readonly string[] = ['apps/StatefulSet', 'apps/DaemonSet']
 
 /** That of an earlier template of the same owner, if it has been the same user's all along. */
 function earlierStamp(
-  { namespace, owner, templateStamp: text }: MadeObject,
+  made: MadeObject,
   places: readonly DigestedTemplate[],
   keys: StampPublicKeys,
 ): Extract<OwnerStamp, { readonly outcome: 'stamped' }> | undefined {
+  const { owner, templateStamp: text } = made;
   if (owner === undefined || text === undefined) return undefined;
   if (!WITH_REVISIONS.includes(groupKind(owner.apiVersion, owner.kind))) return undefined;
   const opened = readTemplateStamp(text, keys);
   if (opened.outcome === 'refused') return undefined;
   const { stamp } = opened;
-  const isOfOwner = (one: TemplateStamp): boolean => one.namespace === namespace && names(one, owner);
+  const isOfOwner = (one: TemplateStamp): boolean => isOfNamespace(one, made) && names(one, owner);
   const isStillTheirs = places.some((place) => {
     const now = stampAt(place, keys);
     return now !== undefined && isOfOwner(now) && now.user === stamp.user && now.digest === place.digest;

@@ -17,7 +17,11 @@ export const STAMPED = 'true';
 /** A stamp of ours this young is left as it is when another webhook makes ours run again. */
 const FRESH_SECONDS = 20;
 
-export type PodReview = AdmissionRequest & { readonly namespace: string };
+/** Of something in a namespace. */
+export type NamespacedReview = AdmissionRequest & { readonly namespace: string };
+
+/** Of what is stamped: that namespace takes part. */
+export type PodReview = NamespacedReview & { readonly namespaceUid: string };
 
 /** CREATE of a pod: the user, signed, or nothing of ours on it. */
 export async function stampPod(

@@ -11,7 +11,7 @@ import { refuse, type Stopped } from './decisions.ts';
 import { warnOfDroppedStamps } from './dropped-stamps.ts';
 import { nameOf } from './generated-name.ts';
 import { controllerOf, soleOwnerOf } from './object-metadata.ts';
-import { ownStampOf, stampKindOf } from './own-stamp.ts';
+import { namespaceOf, ownStampOf, stampKindOf } from './own-stamp.ts';
 import { namedUserOf } from './named-user.ts';
 import { findOwnerStamp } from './owner-stamp.ts';
 import { Draft } from './patch/draft.ts';
@@ -97,7 +97,7 @@ async function ofController(
   for (const place of places) {
     const templateStamp = place.annotationsNow.get(TEMPLATE_STAMP_ANNOTATION);
     const own = ownStampOf(place, review, keys.all);
-    const made = { namespace: review.namespace, owner, templateStamp, restampedFor: own?.user };
+    const made = { ...namespaceOf(review), owner, templateStamp, restampedFor: own?.user };
     const result = await findOwnerStamp(made, keys.all, parts, signal);
     if (result.outcome === 'nobody') stampings.push({ outcome: 'nobody' });
     else if (result.outcome !== 'stamped') return result;
@@ -163,7 +163,7 @@ function annotationsFor(
   if (stamping.outcome === 'as-before') return stamping;
   const { user, requester } = stamping;
   const stamp = {
-    namespace: review.namespace,
+    ...namespaceOf(review),
     kind: stampKindOf(review.kind),
     name,
     user,

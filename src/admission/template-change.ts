@@ -13,7 +13,7 @@ import { mayKeep } from './keep-identity.ts';
 import { quote } from './requester/quote.ts';
 import type { TemplateReview, TemplateStamping, TemplateStampings } from './stamp-templates.ts';
 import { namedUserOf } from './named-user.ts';
-import { ownStampOf, stampAt } from './own-stamp.ts';
+import { isOfNamespace, ownStampOf, stampAt } from './own-stamp.ts';
 import { checkNamed, findOwnerStamp } from './owner-stamp.ts';
 import { askRequester, type RequesterUser } from './whose-pod.ts';
 
@@ -72,7 +72,7 @@ function readBefore(
   keys: StampPublicKeys,
 ): Before | undefined {
   const stamp = stampAt(place, keys);
-  return stamp?.namespace === review.namespace ? { digest: place.digest, stamp } : undefined;
+  return stamp !== undefined && isOfNamespace(stamp, review) ? { digest: place.digest, stamp } : undefined;
 }
 
 interface Change {
@@ -141,7 +141,7 @@ async function judgeControllers(
   signal: AbortSignal,
 ): Promise<TemplateStamping | Stopped> {
   if (stamped === undefined || stamped.stamp.digest !== stamped.digest) return { outcome: 'nobody' };
-  const { namespace, oldObject, userInfo } = review;
+  const { namespace, namespaceUid, oldObject, userInfo } = review;
   const problem = await checkNamed(stamped.stamp, review, ownNameOf(review), parts, signal);
   if (problem?.outcome === 'could-not-check') return problem;
   // check: changed-template-names-object
@@ -149,7 +149,7 @@ async function judgeControllers(
   const { user } = stamped.stamp;
   if (!parts.isExempt(userInfo, 'keep-identity', namespace)) {
     const owner = controllerOf(oldObject) ?? soleOwnerOf(oldObject);
-    const made = { namespace, owner, templateStamp: undefined, restampedFor: user };
+    const made = { namespace, namespaceUid, owner, templateStamp: undefined, restampedFor: user };
     const from = await findOwnerStamp(made, keys.all, parts, signal);
     if (from.outcome === 'could-not-check') return from;
     // check: controllers-change-owned
@@ -165,14 +165,13 @@ async function judgeControllers(
 
 /** As `kubectl rollout undo` brings a template from a history in which others may write. */
 function refuseWhatAnotherWrote(
-  { namespace }: TemplateReview,
+  review: TemplateReview,
   place: DigestedTemplate,
   user: string,
   keys: StampKeysNow,
 ): Stopped | undefined {
   const brought = stampAt(place, keys.all);
-  const isTheirs =
-    brought !== undefined && brought.namespace === namespace && brought.digest === place.digest;
+  const isTheirs = brought !== undefined && isOfNamespace(brought, review) && brought.digest === place.digest;
   // check: brought-template-own
   if (isTheirs && brought.user !== user)
     return refuse(

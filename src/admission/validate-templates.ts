@@ -1,5 +1,5 @@
 import { TEMPLATE_STAMP_ANNOTATION } from '../identity/stamps/stamp-annotations.ts';
-import { readTemplateStamp } from '../identity/stamps/template-stamp.ts';
+import { readTemplateStamp, type TemplateStamp } from '../identity/stamps/template-stamp.ts';
 import type { DecoratorParts, StampKeysNow, DigestedTemplate } from './decorator-parts.ts';
 import { refuse, type Stopped } from './decisions.ts';
 import { guardOwners } from './guard-owners.ts';
@@ -8,7 +8,7 @@ import { findOwnerStamp } from './owner-stamp.ts';
 import { quote } from './requester/quote.ts';
 import type { AdmissionDecision } from './review/admission-decision.ts';
 import { NO_KEYS } from './stamp-pod.ts';
-import { stampKindOf } from './own-stamp.ts';
+import { isOfNamespace, namespaceOf, stampKindOf } from './own-stamp.ts';
 import type { TemplateReview } from './stamp-templates.ts';
 import { askRequester } from './whose-pod.ts';
 import { namedUserOf } from './named-user.ts';
@@ -86,7 +86,7 @@ function checkPlace({ review, place, parts, keys }: Context, author?: string): S
     );
   const { stamp } = opened;
   const isOwn =
-    stamp.namespace === review.namespace &&
+    isOfNamespace(stamp, review) &&
     stamp.kind === stampKindOf(review.kind) &&
     stamp.name === metadataText(review.object, 'name');
   // check: final-template-stamp-of-object
@@ -124,14 +124,11 @@ const OVERWRITTEN =
   'another admission webhook changed it after Kerbridge’s; an administrator has to let that webhook run first, or leave these annotations alone';
 
 /** Of what the deployment controller keeps alike with its Deployment. */
-function isOfController(
-  review: TemplateReview,
-  stamp: { readonly namespace: string; readonly kind: string; readonly name: string },
-): boolean {
+function isOfController(review: TemplateReview, stamp: TemplateStamp): boolean {
   const owner = controllerOf(review.object) ?? soleOwnerOf(review.object);
   return (
     owner !== undefined &&
-    stamp.namespace === review.namespace &&
+    isOfNamespace(stamp, review) &&
     stamp.kind === groupKind(owner.apiVersion, owner.kind) &&
     stamp.name === owner.name
   );
@@ -145,7 +142,7 @@ async function checkControllers(context: Context, signal: AbortSignal): Promise<
   if (!isBare) return checkPlace(context);
   // It spoke for nobody before, or not for long: what a controller writes there is not known to be anybody's.
   if (review.operation === 'UPDATE') return undefined;
-  const made = { namespace: review.namespace, owner: controllerOf(review.object), templateStamp };
+  const made = { ...namespaceOf(review), owner: controllerOf(review.object), templateStamp };
   const owner = await findOwnerStamp(made, keys.all, parts, signal);
   // What is made anew is of the template that is there.
   const isNobodys = owner.outcome === 'nobody' && owner.why !== 'before-stamp';

@@ -128,6 +128,7 @@ describe('a workload as it is stored, after what another webhook did', () => {
     signTemplateStamp(
       {
         namespace: NAMESPACE,
+        namespaceUid: world.namespaceUid,
         kind: 'apps/Deployment',
         name: 'web',
         user: 'alice',

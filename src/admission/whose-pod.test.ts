@@ -14,7 +14,12 @@ describe('a mirror pod', () => {
   const ask = async (userInfo: AdmissionRequest['userInfo'], annotations: object) => {
     const world = new DecoratorWorld();
     const review = world.review({ object: pod('static-worker-1', { annotations }), userInfo });
-    return await whosePod({ ...review, namespace: 'team-a' }, world.parts, keys, signal);
+    return await whosePod(
+      { ...review, namespace: 'team-a', namespaceUid: 'f0a1' },
+      world.parts,
+      keys,
+      signal,
+    );
   };
 
   it('of a node is nobody’s', async () => {

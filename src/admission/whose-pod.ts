@@ -4,6 +4,7 @@ import type { DecoratorParts, StampKeysNow } from './decorator-parts.ts';
 import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
 import { annotationsOf, controllerOf, textIn } from './object-metadata.ts';
 import { findOwnerStamp, type NobodyReason } from './owner-stamp.ts';
+import { namespaceOf, type StampedNamespace } from './own-stamp.ts';
 import type { AdmissionRequest } from './review/admission-request.ts';
 import type { RequesterResult } from './requester/requester.ts';
 
@@ -16,7 +17,7 @@ export type PodUser =
 
 /** Decided by who asks; of a controller's pod by the template stamp of what owns it. */
 export async function whosePod(
-  review: AdmissionRequest & { readonly namespace: string },
+  review: AdmissionRequest & StampedNamespace,
   parts: DecoratorParts,
   keys: StampKeysNow,
   signal: AbortSignal,
@@ -27,7 +28,7 @@ export async function whosePod(
   if (result.outcome !== 'trusted-controller') return result;
 
   const made = {
-    namespace: review.namespace,
+    ...namespaceOf(review),
     owner: controllerOf(review.object),
     templateStamp: textIn(annotations, TEMPLATE_STAMP_ANNOTATION),
   };

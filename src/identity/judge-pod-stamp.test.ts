@@ -42,6 +42,7 @@ const believed = { outcome: 'believed', requester: 'alice@example.com' };
 const template = signTemplateStamp(
   {
     namespace: 'team-a',
+    namespaceUid: 'f0a1',
     kind: 'batch/Job',
     name: 'job-1',
     user: 'alice',

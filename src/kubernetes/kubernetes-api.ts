@@ -5,7 +5,7 @@ import {
   createConfiguration,
   ServerConfiguration,
 } from '@kubernetes/client-node';
-import type { IsOptedIn } from '../admission/decorator-parts.ts';
+import type { OptedInNamespace } from '../admission/decorator-parts.ts';
 import type { ReadObject, ReadStoredSchemas } from '../admission/look-ups.ts';
 import type { GetPod, PodView, ReviewServiceAccountToken } from '../authentication/kubernetes-access.ts';
 import type { ReadServiceAccountIssuer } from '../authentication/signing-keys.ts';
@@ -76,10 +76,10 @@ export interface KubernetesApi extends OperatorCalls, PreflightCalls {
   readonly createObjectReader: (options: { readonly clock: Clock }) => ReadObject;
   /** What custom resources lose when they are stored. `get` on `customresourcedefinitions`. */
   readonly createStoredSchemas: (options: { readonly clock: Clock }) => ReadStoredSchemas;
-  /** Whether namespaces carry a label. `get` on `namespaces`. */
+  /** The UIDs of namespaces that carry a label. `get` on `namespaces`. */
   readonly createOptedInNamespaces: (
     options: Pick<OptedInNamespacesOptions, 'label' | 'value' | 'clock'>,
-  ) => IsOptedIn;
+  ) => OptedInNamespace;
   /** `get` and `update` on the `mutatingwebhookconfigurations` and `validatingwebhookconfigurations` of that name. */
   readonly putCaBundle: PutCaBundle;
   /** Resolves if the API server answers, accepts our credentials and lets us review tokens. One TokenReview. */

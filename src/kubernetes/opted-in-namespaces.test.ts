@@ -5,13 +5,16 @@ import { createOptedInNamespaces } from './opted-in-namespaces.ts';
 
 const SERVER = 'https://api.example.com';
 const signal = new AbortController().signal;
-const namespace = (labels?: object, name = 'team') => ({ kind: 'Namespace', metadata: { name, labels } });
+const namespace = (labels?: object, name = 'team', uid: unknown = 'uid-1') => ({
+  kind: 'Namespace',
+  metadata: { name, uid, labels },
+});
 
 function setUp(status: number, body: unknown) {
   const clock = new FakeClock();
   const reply = { status, body };
   const asked: string[] = [];
-  const isOptedIn = createOptedInNamespaces({
+  const optedIn = createOptedInNamespaces({
     transport: {
       get: (url) => {
         asked.push(url.slice(SERVER.length));
@@ -30,19 +33,19 @@ function setUp(status: number, body: unknown) {
     value: 'enabled',
     clock,
   });
-  return { clock, reply, asked, ask: (name = 'team') => isOptedIn(name, signal) };
+  return { clock, reply, asked, ask: (name = 'team') => optedIn(name, signal) };
 }
 
 describe('createOptedInNamespaces', () => {
   it('believes a yes for five seconds', async () => {
     const { clock, reply, asked, ask } = setUp(200, namespace({ iddecorator: 'enabled' }));
-    expect(await ask()).toBe(true);
+    expect(await ask()).toBe('uid-1');
     reply.body = namespace({});
     await clock.advance(4_999);
-    expect(await ask()).toBe(true);
+    expect(await ask()).toBe('uid-1');
     expect(asked).toEqual(['/api/v1/namespaces/team']);
     await clock.advance(1);
-    expect(await ask()).toBe(false);
+    expect(await ask()).toBeUndefined();
   });
 
   it.each([
@@ -57,9 +60,9 @@ describe('createOptedInNamespaces', () => {
     ],
   ])('says no for %s, and asks again each time', async (_, status, body) => {
     const { reply, ask } = setUp(status, body);
-    expect(await ask()).toBe(false);
+    expect(await ask()).toBeUndefined();
     Object.assign(reply, { status: 200, body: namespace({ iddecorator: 'enabled' }) });
-    expect(await ask()).toBe(true);
+    expect(await ask()).toBe('uid-1');
   });
 
   it.each([
@@ -67,6 +70,8 @@ describe('createOptedInNamespaces', () => {
     ['a 404 about something else', 404, {}],
     ['no JSON', 200, '<html>'],
     ['another namespace', 200, namespace({ iddecorator: 'enabled' }, 'other')],
+    ['no UID', 200, namespace({ iddecorator: 'enabled' }, 'team', null)],
+    ['an empty UID', 200, namespace({ iddecorator: 'enabled' }, 'team', '')],
   ])('rejects what it was not told: %s', async (_, status, body) => {
     await expect(setUp(status, body).ask()).rejects.toThrow(KubernetesApiError);
   });

@@ -1,4 +1,4 @@
-import type { IsOptedIn } from '../admission/decorator-parts.ts';
+import type { OptedInNamespace } from '../admission/decorator-parts.ts';
 import type { Clock } from '../time/clock.ts';
 import { fieldOf, isStatusAbout } from './api-reply.ts';
 import { errorOfStatus } from './error-of-status.ts';
@@ -18,12 +18,13 @@ export interface OptedInNamespacesOptions {
   readonly clock: Clock;
 }
 
-/** Whether a namespace carries the label, by the word of the API server. `get` on `namespaces`. */
-export function createOptedInNamespaces(options: OptedInNamespacesOptions): IsOptedIn {
+/** The UID of a namespace that carries the label, by the word of the API server. `get` on `namespaces`. */
+export function createOptedInNamespaces(options: OptedInNamespacesOptions): OptedInNamespace {
   const { transport, server, label, value, clock } = options;
-  const believedUntil = new Map<string, number>();
+  const believed = new Map<string, { readonly uid: string; readonly until: number }>();
   return async (namespace, signal) => {
-    if ((believedUntil.get(namespace) ?? 0) > clock.uptime()) return true;
+    const known = believed.get(namespace);
+    if (known !== undefined && known.until > clock.uptime()) return known.uid;
     const askedAt = clock.uptime();
     const reply = await transport.get(`${server}/api/v1/namespaces/${encodeURIComponent(namespace)}`, {
       signal,
@@ -35,13 +36,14 @@ export function createOptedInNamespaces(options: OptedInNamespacesOptions): IsOp
         kind: 'namespaces',
         name: namespace,
       });
-      if (isGone) return false;
+      if (isGone) return undefined;
     }
     const json = jsonOfReply(reply);
     if (json === undefined)
       throw errorOfStatus({ request, rule: '`get` on `namespaces`' }, reply.status, reply.retryAfter);
     const metadata = fieldOf(json, 'metadata');
-    if (fieldOf(metadata, 'name') !== namespace)
+    const uid = fieldOf(metadata, 'uid');
+    if (fieldOf(metadata, 'name') !== namespace || typeof uid !== 'string' || uid === '')
       throw new KubernetesApiError('bad-reply', `${request}: the Kubernetes API sent another object`);
     const labels = fieldOf(metadata, 'labels');
     const isOptedIn =
@@ -50,11 +52,11 @@ export function createOptedInNamespaces(options: OptedInNamespacesOptions): IsOp
       Object.hasOwn(labels, label) &&
       fieldOf(labels, label) === value;
     if (!isOptedIn) {
-      believedUntil.delete(namespace);
-      return false;
+      believed.delete(namespace);
+      return undefined;
     }
-    if (believedUntil.size >= MAX_NAMESPACES) believedUntil.clear();
-    believedUntil.set(namespace, askedAt + BELIEVED_MS);
-    return true;
+    if (believed.size >= MAX_NAMESPACES) believed.clear();
+    believed.set(namespace, { uid, until: askedAt + BELIEVED_MS });
+    return uid;
   };
 }

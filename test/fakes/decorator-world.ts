@@ -43,6 +43,7 @@ export class DecoratorWorld {
   /** `<user> <from what>`. */
   readonly exempt = new Set<string>();
   isApiServerDown = false;
+  namespaceUid = 'uid-of-team-a';
   hasKeys = true;
   #made = 0;
   readonly #parts: DecoratorParts;
@@ -52,7 +53,7 @@ export class DecoratorWorld {
     this.#parts = {
       annotation: ANNOTATION,
       keys: () => (this.hasKeys ? { signing: this.keys.signing, all } : undefined),
-      isOptedIn: () => Promise.resolve(true),
+      optedInNamespace: () => Promise.resolve(this.namespaceUid),
       mapRequester: byName,
       verifyPodStamp: () => ({ outcome: 'refused', reason: 'not-asked-here' }),
       readObject: ({ kind, namespace, name }) =>

@@ -40,7 +40,7 @@ async function cluster() {
   const bundles = new Map<string, string>();
   const kubernetes: DecorateKubernetes = {
     getPod: api.getPod,
-    createOptedInNamespaces: () => () => Promise.resolve(true),
+    createOptedInNamespaces: () => () => Promise.resolve('uid-of-lab'),
     createStoredSchemas: () => () => Promise.resolve([]),
     createObjectReader:
       () =>

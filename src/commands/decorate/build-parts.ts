@@ -50,7 +50,7 @@ export function decoratorParts(
   return {
     annotation,
     keys,
-    isOptedIn: kubernetes.createOptedInNamespaces({ ...config.optIn, clock }),
+    optedInNamespace: kubernetes.createOptedInNamespaces({ ...config.optIn, clock }),
     mapRequester: createRequesterMapper({
       requesterRules: plan.requesterRules,
       identityRules: plan.identityRules,

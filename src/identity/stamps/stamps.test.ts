@@ -20,6 +20,7 @@ const POD: PodStamp = {
 };
 const TEMPLATE: TemplateStamp = {
   namespace: 'team-a',
+  namespaceUid: 'f0a1',
   kind: 'apps/Deployment',
   name: 'serve-model',
   user: 'alice',
@@ -67,6 +68,7 @@ describe('pod stamps and template stamps', () => {
       {
         v: 1,
         ns: 'team-a',
+        nsUid: 'f0a1',
         kind: 'apps/Deployment',
         name: 'serve-model',
         user: 'alice',
@@ -282,12 +284,14 @@ describe('pod stamps and template stamps', () => {
     ['a digest in hex', { digest: 'e3'.repeat(32) }],
     ['a long kind', { kind: 'k'.repeat(318) }],
     ['an empty name', { name: '' }],
+    ['no UID of the namespace', { nsUid: undefined }],
+    ['a long UID of the namespace', { nsUid: 'u'.repeat(129) }],
     ['an iat', { iat: 1 }],
   ])('refuses a template stamp with %s, rightly signed [stamp-payload]', (_, change) => {
-    const { namespace: ns, kind, name, user, requester: by, digest } = TEMPLATE;
+    const { namespace: ns, namespaceUid: nsUid, kind, name, user, requester: by, digest } = TEMPLATE;
     const text = signByHand(
       { ...HEADER, typ: 'kerbridge-template-stamp' },
-      { v: 1, ns, kind, name, user, by, digest, ...change },
+      { v: 1, ns, nsUid, kind, name, user, by, digest, ...change },
     );
     expect(readTemplateStamp(text, keys)).toEqual(refused('malformed'));
   });

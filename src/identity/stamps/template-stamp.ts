@@ -6,6 +6,8 @@ import { MAX_LENGTH, stampText, writeChecked } from './stamp-members.ts';
 /** That the pods which controllers make from this template of this object speak for this user. For admission alone. */
 export interface TemplateStamp {
   readonly namespace: string;
+  /** Another namespace may have the name later, with other people in it. */
+  readonly namespaceUid: string;
   /** `group/kind`, such as `apps/Deployment`; of the core group the kind alone. */
   readonly kind: string;
   readonly name: string;
@@ -19,6 +21,7 @@ export interface TemplateStamp {
 const payloadSchema = z.strictObject({
   v: z.literal(1),
   ns: stampText(MAX_LENGTH.namespace),
+  nsUid: stampText(MAX_LENGTH.uid),
   kind: stampText(MAX_LENGTH.kind),
   name: stampText(MAX_LENGTH.name),
   user: stampText(MAX_LENGTH.user),
@@ -32,10 +35,11 @@ const payloadSchema = z.strictObject({
 const FORMAT: StampFormat<TemplateStamp> = {
   type: 'kerbridge-template-stamp',
   version: 1,
-  write: ({ namespace, kind, name, user, requester, digest }) =>
+  write: ({ namespace, namespaceUid, kind, name, user, requester, digest }) =>
     writeChecked(payloadSchema, 'template stamp', {
       v: 1,
       ns: namespace,
+      nsUid: namespaceUid,
       kind,
       name,
       user,
@@ -45,8 +49,8 @@ const FORMAT: StampFormat<TemplateStamp> = {
   read: (payload) => {
     const { data } = payloadSchema.safeParse(payload);
     if (data === undefined) return undefined;
-    const { ns, kind, name, user, by, digest } = data;
-    return { namespace: ns, kind, name, user, requester: by, digest };
+    const { ns, nsUid, kind, name, user, by, digest } = data;
+    return { namespace: ns, namespaceUid: nsUid, kind, name, user, requester: by, digest };
   },
 };
 

@@ -107,8 +107,8 @@ describe('deploy/ on the real API server', () => {
       manifests
         .filter(({ kind }) => kind === 'ValidatingAdmissionPolicyBinding')
         .map(({ spec }) => (spec as { validationActions: unknown }).validationActions);
-    expect(actions(usual)).toEqual(Array(5).fill(['Deny']));
-    expect(actions(auditOnly)).toEqual(Array(5).fill(['Audit', 'Warn']));
+    expect(actions(usual)).toEqual(Array.from({ length: 5 }, () => ['Deny']));
+    expect(actions(auditOnly)).toEqual(Array.from({ length: 5 }, () => ['Audit', 'Warn']));
     expect(JSON.stringify(oneOf(auditOnly, 'Deployment', 'kerbridge-decorate'))).toContain('"--audit-only"');
     expect(auditOnly).toHaveLength(usual.length);
   });
