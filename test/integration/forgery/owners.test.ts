@@ -207,6 +207,13 @@ describe('a Deployment of alice’s', () => {
       BOB,
     );
     expect(templateOf(after).metadata.annotations).toEqual(templateOf(before).metadata.annotations);
+    const { generation } = after.metadata as { generation?: number };
+    await until('the controller has seen the change', async () => {
+      const { status } = (await world.api.must(path('deployment', 'put'), { method: 'GET' })) as {
+        status?: { observedGeneration?: number };
+      };
+      return status?.observedGeneration === generation;
+    });
     const list = await world.api.must(path('replicaset'), { method: 'GET' });
     const { items } = list as { items?: readonly ApiObject[] };
     expect((items ?? []).filter(({ metadata }) => metadata?.name?.startsWith('put-'))).toHaveLength(1);
