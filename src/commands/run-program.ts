@@ -6,6 +6,7 @@ import { inspectCommand } from './inspect.ts';
 import { packageVersion } from './package-version.ts';
 import { revokeCommand } from './revoke.ts';
 import { serveCommand } from './serve.ts';
+import { stampKeysCommand } from './stamp-keys.ts';
 import { tokensCommand } from './tokens.ts';
 
 const USAGE_ERROR = 2;
@@ -24,6 +25,7 @@ export function createProgram(): Command {
     inspectCommand(),
     revokeCommand(),
     tokensCommand(),
+    stampKeysCommand(),
   ];
   for (const command of commands) program.addCommand(command);
   return program;
@@ -35,7 +37,7 @@ export function createProgram(): Command {
  */
 export async function runProgram(program: Command, args: readonly string[]): Promise<number> {
   // commander's own exit code for usage errors is 1, which here means: it ran, and failed.
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  for (const command of withSubcommands(program)) command.exitOverride();
   try {
     await program.parseAsync(args, { from: 'user' });
     return 0;
@@ -43,4 +45,8 @@ export async function runProgram(program: Command, args: readonly string[]): Pro
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? 0 : USAGE_ERROR;
   }
+}
+
+function withSubcommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }

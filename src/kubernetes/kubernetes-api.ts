@@ -63,12 +63,12 @@ export interface KubernetesApi extends OperatorCalls, PreflightCalls {
   ) => PodReflector;
   /**
    * The pods of one namespace, or of all (undefined), page by page, as the API server has them at one moment not before the
-   * call: a consistent LIST, whatever their labels. Rejects in the middle when it can't be gone on with; then what has come
-   * is no whole. `list` on `pods`.
+   * call: a consistent LIST, whatever their labels unless `labelSelector` (as in `kubectl -l`) says so. Rejects in the middle
+   * when it can't be gone on with; then what has come is no whole. `list` on `pods`.
    */
   readonly listPods: (
     namespace: string | undefined,
-    options?: { readonly signal?: AbortSignal },
+    options?: { readonly signal?: AbortSignal; readonly labelSelector?: string },
   ) => AsyncIterable<readonly PodView[]>;
   /** `get`, `list`, `watch`, `create`, `update` and `delete` on `secrets` in that namespace. */
   readonly createSecretRecords: (options: SecretRecordsOptions) => SecretRecords;
@@ -168,7 +168,8 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
         ...reflectorOptions,
         source: createHttpObjectSource({ transport, server, of: POD, labelSelector }),
       }),
-    listPods: (namespace, { signal } = {}) => listPods({ transport, server, namespace, signal }),
+    listPods: (namespace, { signal, labelSelector = '' } = {}) =>
+      listPods({ transport, server, namespace, labelSelector, signal }),
     createSecretRecords: (secretOptions) => createSecretRecords(secretOptions, { transport, server }),
     createOptedInNamespaces: (given) => createOptedInNamespaces({ ...given, transport, server }),
     createObjectReader: ({ clock }) => createObjectReader({ transport, server, clock }),

@@ -8,14 +8,16 @@ export interface ListPodsOptions {
   readonly server: string;
   /** undefined: all. */
   readonly namespace: string | undefined;
+  /** As in `kubectl -l`; empty: all. */
+  readonly labelSelector: string;
   readonly signal: AbortSignal | undefined;
 }
 
 /** See `KubernetesApi.listPods`. Each page is a call of its own, so that other work gets its turn between two of them. */
 export async function* listPods(options: ListPodsOptions): AsyncGenerator<readonly PodView[]> {
-  const { transport, server, namespace, signal = new AbortController().signal } = options;
+  const { transport, server, namespace, labelSelector, signal = new AbortController().signal } = options;
   const of = namespace === undefined ? POD : { ...POD, namespace };
-  const source = createHttpObjectSource({ transport, server, of });
+  const source = createHttpObjectSource({ transport, server, of, labelSelector });
   let continueFrom: string | undefined;
   do {
     const page = await source.listPage(continueFrom, signal);

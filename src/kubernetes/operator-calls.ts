@@ -11,6 +11,7 @@ import { Secret } from '../observability/secret.ts';
 import { fieldOf, isStatusAbout, replyOf } from './api-reply.ts';
 import type { CallDescription } from './error-of-status.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
+import { toEpochMs } from './read-reply.ts';
 
 /** Runs one call of client-node and wraps what it throws; see `loadKubernetesApi`. */
 export type Call = <T>(
@@ -35,10 +36,18 @@ export interface ConfigMapView {
   readonly data: Readonly<Record<string, string>>;
 }
 
+export interface FoundConfigMap extends ConfigMapView {
+  /**
+   * When anybody last changed `data`, by the API server's clock, which shows whole seconds: ms since the epoch. Never before
+   * that; later, if the same client has changed something else since. undefined: `managedFields` doesn't say.
+   */
+  readonly dataWrittenAt: number | undefined;
+}
+
 /** Rejects with KubernetesApiError, or with the reason of an aborted signal. */
 export interface OperatorCalls {
   /** undefined: the API server says that there is none. `get` on `configmaps`. */
-  readonly getConfigMap: (id: ConfigMapId, options?: Signalled) => Promise<ConfigMapView | undefined>;
+  readonly getConfigMap: (id: ConfigMapId, options?: Signalled) => Promise<FoundConfigMap | undefined>;
   /** False: there is one already. `create` on `configmaps`. */
   readonly createConfigMap: (
     id: ConfigMapId,
@@ -216,7 +225,7 @@ async function orUndefined<T>(
   }
 }
 
-function readConfigMap(configMap: unknown, { namespace, name }: ConfigMapId): ConfigMapView {
+function readConfigMap(configMap: unknown, { namespace, name }: ConfigMapId): FoundConfigMap {
   const metadata = fieldOf(configMap, 'metadata');
   const resourceVersion = fieldOf(metadata, 'resourceVersion');
   const data = Object.entries(fieldOf(configMap, 'data') ?? {});
@@ -229,7 +238,22 @@ function readConfigMap(configMap: unknown, { namespace, name }: ConfigMapId): Co
   if (!data.every((entry): entry is [string, string] => typeof entry[1] === 'string')) {
     throw badReply('a ConfigMap with malformed data');
   }
-  return { resourceVersion, data: Object.fromEntries(data) };
+  return {
+    resourceVersion,
+    data: Object.fromEntries(data),
+    dataWrittenAt: dataWrittenAt(fieldOf(metadata, 'managedFields')),
+  };
+}
+
+/** The latest of all who own a part of `data`: each has the time when it last changed a value. */
+function dataWrittenAt(managedFields: unknown): number | undefined {
+  const entries: readonly unknown[] = Array.isArray(managedFields) ? managedFields : [];
+  const times = entries
+    .filter((entry) => fieldOf(fieldOf(entry, 'fieldsV1'), 'f:data') !== undefined)
+    .map((entry) => toEpochMs(fieldOf(entry, 'time')));
+  // An owner without a time may be the last one.
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 || known.length < times.length ? undefined : Math.max(...known);
 }
 
 /** Of a SubjectAccessReview of any kind. */

@@ -49,10 +49,17 @@ export interface SecretRecord extends SecretVersion {
   readonly text: Secret<string> | undefined;
 }
 
+/** With what else is on it, for who writes it back. */
+export interface FoundSecret extends SecretRecord {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 export interface SecretContent {
   readonly text: Secret<string>;
-  /** For people who look at it; never read. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** Beside those that all of these Secrets have. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -62,14 +69,17 @@ export interface SecretContent {
  */
 export interface SecretRecords {
   /** Now, not before the call. undefined: the API server says that there is none. `get` on `secrets`. */
-  readonly get: (name: string, options?: Signalled) => Promise<SecretRecord | undefined>;
+  readonly get: (name: string, options?: Signalled) => Promise<FoundSecret | undefined>;
   /** undefined: there is one already, and nothing was written. `create` on `secrets`. */
   readonly create: (
     name: string,
     content: SecretContent,
     options?: Signalled,
   ) => Promise<SecretRecord | undefined>;
-  /** undefined: it is gone or of another version, and nothing was written. `update` on `secrets`. */
+  /**
+   * All of it: what `content` doesn't name is not on it any more. undefined: it is gone or of another version, and nothing
+   * was written. `update` on `secrets`.
+   */
   readonly replace: (
     name: string,
     expected: SecretVersion,
@@ -110,13 +120,18 @@ export function createSecretRecords(
     read: (object) => readSecret(object, { type, key }),
   };
 
-  const bodyOf = (name: string, { text, annotations }: SecretContent, version?: SecretVersion): string =>
+  const bodyOf = (name: string, content: SecretContent, version?: SecretVersion): string =>
     JSON.stringify({
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { name, labels, annotations, ...version },
+      metadata: {
+        name,
+        labels: { ...content.labels, ...labels },
+        annotations: content.annotations,
+        ...version,
+      },
       type,
-      data: { [key]: Buffer.from(text.reveal()).toString('base64') },
+      data: { [key]: Buffer.from(content.text.reveal()).toString('base64') },
     });
 
   const describe = (verb: string, name: string): CallDescription => {
@@ -164,7 +179,9 @@ export function createSecretRecords(
     get: async (name, { signal } = {}) => {
       const what = describe('get', name);
       const reply = await transport.get(urlOf(name), { signal });
-      return toRecord(read(reply, what, name, { 404: 'NotFound' }), name, what);
+      const object = read(reply, what, name, { 404: 'NotFound' });
+      const record = toRecord(object, name, what);
+      return record === undefined ? undefined : { ...record, ...readMarks(object) };
     },
     create: async (name, content, { signal } = {}) => {
       const what = describe('create', name);
@@ -221,6 +238,18 @@ function readSecret(
   const isOurs = fieldOf(object, 'type') === type;
   const text = isOurs ? textOf(fieldOf(fieldOf(object, 'data'), key)) : undefined;
   return { name, uid, resourceVersion, text: text === undefined ? undefined : new Secret(text) };
+}
+
+function readMarks(secret: unknown): Pick<FoundSecret, 'labels' | 'annotations'> {
+  const metadata = fieldOf(secret, 'metadata');
+  const texts = (field: string): Record<string, string> => {
+    const entries = Object.entries(fieldOf(metadata, field) ?? {});
+    if (!entries.every((entry): entry is [string, string] => typeof entry[1] === 'string')) {
+      throw badReply(`the Kubernetes API sent a Secret with malformed ${field}`);
+    }
+    return Object.fromEntries(entries);
+  };
+  return { labels: texts('labels'), annotations: texts('annotations') };
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -1,5 +1,7 @@
 import type { KubernetesApiError } from '../../src/kubernetes/kubernetes-api-error.ts';
 import type { OperatorCalls } from '../../src/kubernetes/operator-calls.ts';
+import type { Clock } from '../../src/time/clock.ts';
+import { FakeClock } from './fake-clock.ts';
 
 type ConfigMapCalls = Pick<OperatorCalls, 'getConfigMap' | 'createConfigMap' | 'patchConfigMap'>;
 
@@ -10,8 +12,15 @@ type ConfigMapCalls = Pick<OperatorCalls, 'getConfigMap' | 'createConfigMap' | '
 export class FakeConfigMaps implements ConfigMapCalls {
   readonly #configMaps = new Map<string, Record<string, string>>();
   readonly #versions = new Map<string, number>();
+  readonly #writtenAt = new Map<string, number>();
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #failures = new Map<keyof ConfigMapCalls, KubernetesApiError>();
   #version = 0;
+
+  /** `clock`: the API server's. */
+  constructor(clock: Pick<Clock, 'now'> = new FakeClock()) {
+    this.#clock = clock;
+  }
 
   /** Calls so far, oldest first: `get kerbridge/revocations`. */
   readonly calls: string[] = [];
@@ -27,6 +36,8 @@ export class FakeConfigMaps implements ConfigMapCalls {
     }
     this.#configMaps.set(id, data);
     this.#versions.set(id, this.#version);
+    // Whole seconds, as it has them.
+    this.#writtenAt.set(id, Math.floor(this.#clock.now() / 1000) * 1000);
   }
 
   dataOf(id: string): Readonly<Record<string, string>> | undefined {
@@ -45,7 +56,11 @@ export class FakeConfigMaps implements ConfigMapCalls {
     const data = this.#configMaps.get(id);
     return data === undefined
       ? undefined
-      : { resourceVersion: String(this.#versions.get(id)), data: { ...data } };
+      : {
+          resourceVersion: String(this.#versions.get(id)),
+          data: { ...data },
+          dataWrittenAt: this.#writtenAt.get(id),
+        };
   };
 
   readonly createConfigMap: ConfigMapCalls['createConfigMap'] = async ({ namespace, name }, data) => {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { KubernetesApiError } from '../../src/kubernetes/kubernetes-api-error.ts';
 import type { ReflectorTarget } from '../../src/kubernetes/reflector/reflector.ts';
 import type {
+  FoundSecret,
   SecretContent,
   SecretRecord,
   SecretRecords,
@@ -19,6 +20,7 @@ type Operation = 'get' | 'create' | 'replace' | 'remove';
 export class FakeSecretRecords {
   readonly #clock: Clock;
   readonly #secrets = new Map<string, SecretRecord>();
+  readonly #marks = new Map<string, Pick<FoundSecret, 'labels' | 'annotations'>>();
   readonly #targets = new Set<ReflectorTarget<SecretRecord>>();
   readonly #failures: { readonly operation: Operation; readonly error: unknown; readonly isLate: boolean }[] =
     [];
@@ -29,6 +31,14 @@ export class FakeSecretRecords {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  marksOf(name: string): Pick<FoundSecret, 'labels' | 'annotations'> {
+    return this.#marks.get(name) ?? { labels: {}, annotations: {} };
+  }
+
+  mark(name: string, marks: Partial<Pick<FoundSecret, 'labels' | 'annotations'>>): void {
+    this.#marks.set(name, { ...this.marksOf(name), ...marks });
   }
 
   /** As somebody who writes Secrets by hand. */
@@ -48,6 +58,7 @@ export class FakeSecretRecords {
   delete(name: string): void {
     const secret = this.#secrets.get(name);
     this.#secrets.delete(name);
+    this.#marks.delete(name);
     if (secret !== undefined) for (const target of this.#targets) target.delete(secret);
   }
 
@@ -80,7 +91,11 @@ export class FakeSecretRecords {
 
   open(): SecretRecords {
     return {
-      get: (name, { signal } = {}) => this.#answer('get', signal, () => this.#secrets.get(name)),
+      get: (name, { signal } = {}) =>
+        this.#answer('get', signal, () => {
+          const secret = this.#secrets.get(name);
+          return secret === undefined ? undefined : { ...secret, ...this.marksOf(name) };
+        }),
       create: (name, content, { signal } = {}) =>
         this.#answer('create', signal, () =>
           this.#secrets.has(name) ? undefined : this.#write(name, content),
@@ -136,8 +151,9 @@ export class FakeSecretRecords {
     return secret?.uid === uid && secret.resourceVersion === resourceVersion;
   }
 
-  #write(name: string, { text, annotations }: SecretContent): SecretRecord {
+  #write(name: string, { text, annotations, labels = {} }: SecretContent): SecretRecord {
     this.lastAnnotations = annotations;
+    this.#marks.set(name, { labels, annotations });
     return this.put(name, text.reveal());
   }
 

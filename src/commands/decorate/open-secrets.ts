@@ -7,7 +7,7 @@ import { issuer } from './issue-certificate.ts';
 import { logOwnCaEvent } from './log-own-ca-event.ts';
 import { OwnCa } from './own-ca.ts';
 import { CERTIFICATE_LIVES } from './plan-certificates.ts';
-import { STAMP_KEYS_KEY, STAMP_KEYS_TYPE, StampKeySecret } from './stamp-key-secret.ts';
+import { STAMP_KEYS_SECRETS, StampKeySecret } from './stamp-key-secret.ts';
 
 const OWN_CA_TYPE = 'kerbridge.dev/own-ca';
 const OWN_CA_KEY = 'own-ca.json';
@@ -24,12 +24,7 @@ export function openKeySecret({ plan, logger, clock }: Opening): StampKeySecret 
   if (signing.from !== 'secret') return undefined;
   const namespace = signing.secret.namespace ?? ownNamespace();
   return new StampKeySecret({
-    secrets: plan.kubernetes.createSecretRecords({
-      namespace,
-      type: STAMP_KEYS_TYPE,
-      key: STAMP_KEYS_KEY,
-      labels: LABELS,
-    }),
+    secrets: plan.kubernetes.createSecretRecords({ ...STAMP_KEYS_SECRETS, namespace }),
     configMaps: plan.kubernetes,
     namespace,
     name: signing.secret.name,

@@ -13,6 +13,12 @@ import type { Clock } from '../../time/clock.ts';
 /** `type` of the Secret and key of its data. */
 export const STAMP_KEYS_TYPE = 'kerbridge.dev/stamp-keys';
 export const STAMP_KEYS_KEY = 'stamp-keys.json';
+/** As `createSecretRecords` wants it, but for the namespace. */
+export const STAMP_KEYS_SECRETS = {
+  type: STAMP_KEYS_TYPE,
+  key: STAMP_KEYS_KEY,
+  labels: { 'app.kubernetes.io/managed-by': 'kerbridge' },
+};
 
 export type StampKeyEvent =
   | { readonly event: 'made' }

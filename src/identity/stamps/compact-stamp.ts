@@ -103,6 +103,17 @@ export function openStamp<S>(format: StampFormat<S>, text: string, keys: StampPu
   return { outcome: 'valid', stamp };
 }
 
+/**
+ * The key that a stamp of this type says it is signed with, whether it is or not; undefined for what no key signs. For who
+ * counts stamps: nothing may be believed for it.
+ */
+export function kidOfStamp(type: StampType, text: string): string | undefined {
+  if (text.length > MAX_STAMP_LENGTH) return undefined;
+  const [headerPart = ''] = text.split('.', 1);
+  const kid = textOf(parse(headerPart), 'kid');
+  return headerPart === headerOf(type, kid) ? kid : undefined;
+}
+
 const OTHER_TYPES: ReadonlySet<string> = new Set<StampType>([
   'kerbridge-pod-stamp',
   'kerbridge-template-stamp',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { openStamp, sealStamp, type StampFormat, type StampResult } from './compact-stamp.ts';
+import { kidOfStamp, openStamp, sealStamp, type StampFormat, type StampResult } from './compact-stamp.ts';
 import type { StampPublicKeys, StampSigningKey } from './stamp-keys.ts';
 import { MAX_LENGTH, stampText, writeChecked } from './stamp-members.ts';
 
@@ -52,4 +52,9 @@ export function signPodStamp(stamp: PodStamp, key: StampSigningKey): string {
 /** That it is a stamp of ours. Whether it is that of a pod at hand, `judgePodStamp` says. */
 export function verifyPodStamp(text: string, keys: StampPublicKeys): StampResult<PodStamp> {
   return openStamp(FORMAT, text, keys);
+}
+
+/** See `kidOfStamp`. */
+export function kidOfPodStamp(text: string): string | undefined {
+  return kidOfStamp(FORMAT.type, text);
 }
