@@ -15,75 +15,63 @@ interface CommonOptions extends KubernetesOptions {
   readonly json?: true;
 }
 
+interface RetireOptions extends CommonOptions {
+  readonly key: string;
+  readonly now?: boolean;
+  readonly stolen?: boolean;
+}
+
 /** `kerbridge stamp-keys`: rotate the keys that sign for whom pods speak. */
 export function stampKeysCommand(terminal: Terminal = processTerminal): Command {
-  const subcommand = <O extends object>(
-    name: string,
-    description: string,
-    { options, requestOf }: { options: readonly Option[]; requestOf: (given: O) => StampKeysRequest },
-  ): Command => {
-    const command = new Command(name).description(description);
-    for (const option of [...options, ...commonOptions()]) command.addOption(option);
-    return command
-      .option('--json', 'print JSON')
-      .addHelpText('after', OPERATOR_EXIT_HELP)
-      .action(async (given: O & CommonOptions) => {
-        const { kubeconfig, context, namespace, secret, json = false } = given;
-        // Loaded only here: `kerbridge fetch` runs in every pod and needs none of it.
-        const { stampKeysWithKubeconfig } = await import('./stamp-keys/run-stamp-keys.ts');
-        terminal.exitWith(
-          await stampKeysWithKubeconfig(
-            { kubeconfig, ...(context === undefined ? {} : { context }) },
-            { request: requestOf(given), secret: { namespace, name: secret }, json },
-            terminal,
-          ),
-        );
-      });
-  };
-
-  return new Command('stamp-keys')
-    .description('rotate the keys that sign for whom pods speak: announce, promote, retire')
-    .addCommand(
-      subcommand('list', 'show each key, whether it is published, and how many pods carry a stamp of it', {
-        options: [],
-        requestOf: () => ({ action: 'list' }),
-      }),
-    )
-    .addCommand(
-      subcommand<{ readonly another?: true }>('announce', 'add a new key, which does not sign yet', {
-        options: [new Option('--another', 'though one that was announced does not sign yet')],
-        requestOf: ({ another = false }) => ({ action: 'announce', another }),
-      }),
-    )
-    .addCommand(
-      subcommand<{ readonly key?: string; readonly now?: true }>(
-        'promote',
-        'let an announced key sign; the others go on to verify',
-        {
-          options: [
-            keyOption('the key (default: the one that was announced)'),
-            new Option('--now', 'though some replicas of serve may not have it yet'),
-          ],
-          requestOf: ({ key, now = false }) => ({ action: 'promote', key, now }),
-        },
-      ),
-    )
-    .addCommand(
-      subcommand<{ readonly key: string; readonly now?: true; readonly stolen?: true }>(
-        'retire',
-        'take a key out: stamps of it are worth nothing from then on',
-        {
-          options: [
-            keyOption('the key').makeOptionMandatory(),
-            new Option('--now', 'though some replicas of decorate may still sign with it'),
-            new Option('--stolen', 'at once, whatever the pods that carry a stamp of it lose').conflicts(
-              'now',
-            ),
-          ],
-          requestOf: ({ key, now = false, stolen = false }) => ({ action: 'retire', key, now, stolen }),
-        },
+  const run = async (request: StampKeysRequest, given: CommonOptions): Promise<void> => {
+    const { kubeconfig, context, namespace, secret, json = false } = given;
+    // Loaded only here: `kerbridge fetch` runs in every pod and needs none of it.
+    const { stampKeysWithKubeconfig } = await import('./stamp-keys/run-stamp-keys.ts');
+    terminal.exitWith(
+      await stampKeysWithKubeconfig(
+        { kubeconfig, ...(context === undefined ? {} : { context }) },
+        { request, secret: { namespace, name: secret }, json },
+        terminal,
       ),
     );
+  };
+
+  const list = new Command('list')
+    .description('show each key, whether it is published, and how many pods carry a stamp of it')
+    .action((given: CommonOptions) => run({ action: 'list' }, given));
+  const announce = new Command('announce')
+    .description('add a new key, which does not sign yet')
+    .option('--another', 'though one that was announced does not sign yet')
+    .action(({ another = false, ...given }: CommonOptions & { readonly another?: boolean }) =>
+      run({ action: 'announce', another }, given),
+    );
+  const promote = new Command('promote')
+    .description('let an announced key sign; the others go on to verify')
+    .addOption(keyOption('the key (default: the one that was announced)'))
+    .option('--now', 'though some replicas of serve may not have it yet')
+    .action(
+      ({ key, now = false, ...given }: CommonOptions & { readonly key?: string; readonly now?: boolean }) =>
+        run({ action: 'promote', key, now }, given),
+    );
+  const retire = new Command('retire')
+    .description('take a key out: stamps of it are worth nothing from then on')
+    .addOption(keyOption('the key').makeOptionMandatory())
+    .option('--now', 'though some replicas of decorate may still sign with it')
+    .addOption(
+      new Option('--stolen', 'at once, whatever the pods that carry a stamp of it lose').conflicts('now'),
+    )
+    .action(({ key, now = false, stolen = false, ...given }: RetireOptions) =>
+      run({ action: 'retire', key, now, stolen }, given),
+    );
+
+  const command = new Command('stamp-keys').description(
+    'rotate the keys that sign for whom pods speak: announce, promote, retire',
+  );
+  for (const subcommand of [list, announce, promote, retire]) {
+    for (const option of commonOptions()) subcommand.addOption(option);
+    command.addCommand(subcommand.addHelpText('after', OPERATOR_EXIT_HELP));
+  }
+  return command;
 }
 
 const commonOptions = (): Option[] => [
@@ -92,6 +80,7 @@ const commonOptions = (): Option[] => [
   new Option('--secret <name>', 'signing.secret.name of decorate; its ConfigMap has the same name')
     .argParser(parseObjectName)
     .default('kerbridge-stamp-keys'),
+  new Option('--json', 'print JSON'),
 ];
 
 const keyOption = (description: string): Option => new Option('--key <kid>', description).argParser(parseKid);

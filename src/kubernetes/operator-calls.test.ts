@@ -76,6 +76,15 @@ const configMap = (change: object = {}) => ({
   data: { a: 'b' },
   ...change,
 });
+const METADATA = { ...ID, resourceVersion: '7' };
+/** An entry of managedFields. */
+const owner = (time: string | undefined, fields: object = { 'f:data': { '.': {}, 'f:a': {} } }) => ({
+  manager: 'kerbridge',
+  operation: 'Update',
+  fieldsType: 'FieldsV1',
+  fieldsV1: fields,
+  ...(time === undefined ? {} : { time }),
+});
 const statusOf = (reason: string, details: object = { kind: 'configmaps', name: ID.name }) => ({
   kind: 'Status',
   reason,
@@ -102,6 +111,11 @@ describe('what is no answer', () => {
     ],
     ['a ConfigMap without a version', get, configMap({ metadata: ID })],
     ['a ConfigMap with malformed data', get, configMap({ data: { a: 1 } })],
+    [
+      'a ConfigMap written at no time',
+      get,
+      configMap({ metadata: { ...METADATA, managedFields: [owner('soon')] } }),
+    ],
     ['no object', get, []],
     ['a review without a status', reviewAccess, { kind: 'SubjectAccessReview' }],
     ['a review that decides nothing', reviewAccess, review({})],
@@ -185,9 +199,31 @@ describe('ConfigMaps', () => {
 
   it('are read with their version', async () => {
     answer = { status: 200, body: configMap({ binaryData: { c: 'ZA==' } }) };
-    expect(await get()).toEqual({ resourceVersion: '7', data: { a: 'b' } });
+    expect(await get()).toEqual({ resourceVersion: '7', data: { a: 'b' }, dataWrittenAt: undefined });
     answer = { status: 200, body: configMap({ data: undefined }) };
-    expect(await get()).toEqual({ resourceVersion: '7', data: {} });
+    expect(await get()).toEqual({ resourceVersion: '7', data: {}, dataWrittenAt: undefined });
+  });
+
+  it.each<[string, object[] | undefined, string | undefined]>([
+    ['nobody owns anything', undefined, undefined],
+    ['nobody owns data', [owner('2026-01-01T08:00:00Z', { 'f:metadata': {} })], undefined],
+    ['an owner has no time', [owner('2026-01-01T08:00:00Z'), owner(undefined)], undefined],
+    ['fields are no fields', [owner('2026-01-01T08:00:00Z', ['f:data'])], undefined],
+    ['one owns it', [owner('2026-01-01T08:00:00Z')], '2026-01-01T08:00:00Z'],
+    [
+      'several have written it',
+      [
+        owner('2026-01-01T08:00:00Z'),
+        owner('2026-01-01T09:00:00Z'),
+        owner('2026-01-01T07:00:00Z'),
+        owner('2026-01-01T10:00:00Z', { 'f:metadata': {} }),
+      ],
+      '2026-01-01T09:00:00Z',
+    ],
+  ])('are read with when their data was written last: %s', async (_name, managedFields, time) => {
+    answer = { status: 200, body: configMap({ metadata: { ...METADATA, managedFields } }) };
+    const { dataWrittenAt } = (await get()) ?? {};
+    expect(dataWrittenAt).toBe(time === undefined ? undefined : Date.parse(time));
   });
 
   it.each([

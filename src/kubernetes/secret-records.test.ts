@@ -188,7 +188,25 @@ describe('each call', () => {
     ['with what is no string', { data: { record: 1 } }],
   ])('gives no text of one %s', async (_, change) => {
     answer = send(200, secret(change));
-    expect(await secrets.get('one')).toEqual({ name: 'one', ...VERSION, text: undefined });
+    expect(await secrets.get('one')).toMatchObject({ name: 'one', ...VERSION, text: undefined });
+  });
+
+  it('reads what else is on it, which can be written back, but for the labels of all', async () => {
+    answer = send(200, secret());
+    expect(await secrets.get('one')).toMatchObject({ labels: {}, annotations: {} });
+    const marks = { labels: { a: 'other', backup: 'daily' }, annotations: { 'team/note': 'ours' } };
+    answer = send(200, secret({}, marks));
+    const found = await secrets.get('one');
+    expect(found).toMatchObject(marks);
+    await secrets.replace('one', VERSION, { ...content, ...marks });
+    expect(JSON.parse(seen.at(-1)?.body ?? '')).toMatchObject({
+      metadata: { labels: { a: 'b', backup: 'daily' }, annotations: { 'team/note': 'ours' }, ...VERSION },
+    });
+  });
+
+  it.each([{ labels: { a: 1 } }, { annotations: ['a'], labels: { b: {} } }])('reads no %j', async (marks) => {
+    answer = send(200, secret({}, marks));
+    expect(await failureOf(secrets.get('one'))).toMatchObject({ code: 'bad-reply' });
   });
 
   it.each(names)('%s rejects with the reason of a caller who leaves', async (name) => {
@@ -251,6 +269,18 @@ describe('listPods', () => {
     for await (const each of api.listPods(namespace)) pods.push(...each.map(({ name }) => name));
     expect(pods).toEqual(['a', 'b']);
     expect(seen.map(({ url }) => url)).toEqual([`${path}?limit=250`, `${path}?limit=250&continue=next`]);
+  });
+
+  it('asks for those of a selector, on each page', async () => {
+    answer = (request, response) => {
+      const isFirst = request.url?.includes('continue=') === false;
+      send(200, isFirst ? page('a', 'next') : page('b'))(request, response);
+    };
+    for await (const each of api.listPods(undefined, { labelSelector: 'a=b' })) expect(each).toHaveLength(1);
+    expect(seen.map(({ url }) => new URL(url ?? '', 'http://x').searchParams.get('labelSelector'))).toEqual([
+      'a=b',
+      'a=b',
+    ]);
   });
 
   it('breaks when a page can not be had', async () => {

@@ -78,7 +78,10 @@ export class FakeConfigMaps implements ConfigMapCalls {
     this.beforeWrite();
     const data = this.#configMaps.get(id);
     if (data === undefined || String(this.#versions.get(id)) !== change.resourceVersion) return false;
-    this.put(id, { ...data, ...change.data });
+    // What changes nothing is no write.
+    if (Object.entries(change.data).some(([key, value]) => data[key] !== value)) {
+      this.put(id, { ...data, ...change.data });
+    }
     return true;
   };
 

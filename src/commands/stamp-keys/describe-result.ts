@@ -105,7 +105,7 @@ function linesOf(result: StampKeysResult, { secret }: Target): readonly string[]
         }.`,
         ...losers,
         'Workloads whose template has its stamp get no new pods until the template is changed, or claimed by its owner (kerbridge.dev/claim).',
-        `Next, in two minutes: ${command('list')}, which must not show it any more`,
+        `Next, in a minute: ${command('list')}, which must not show it any more`,
       ];
     }
   }

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { encodePart, otherSigningKey, signByHand, signingKey } from '../../../test/fixtures/stamps/keys.ts';
 import { MAX_STAMP_LENGTH } from './compact-stamp.ts';
-import { type PodStamp, signPodStamp, verifyPodStamp } from './pod-stamp.ts';
+import { kidOfPodStamp, type PodStamp, signPodStamp, verifyPodStamp } from './pod-stamp.ts';
 import { createPublicKeys } from './stamp-keys.ts';
 import { readTemplateStamp, signTemplateStamp, type TemplateStamp } from './template-stamp.ts';
 
@@ -54,6 +54,23 @@ describe('pod stamps and template stamps', () => {
   it.each(template)('writes and reads the template stamp of the vectors: $stamp.kind', ({ stamp, text }) => {
     expect(signTemplateStamp(stamp, signingKey)).toBe(text);
     expect(readTemplateStamp(text, keys)).toEqual({ outcome: 'valid', stamp });
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['a template stamp', templateStamp],
+    ['a header with more in it', `${encodePart({ ...HEADER, jku: 'https://x' })}.a.b`],
+    ['a header without a kid', `${encodePart({ alg: 'EdDSA', typ: HEADER.typ })}.a.b`],
+    ['a header of padded base64', `${headerPart}=.a.b`],
+    ['what is no JSON', 'e30x.a.b'],
+    ['one that is too long', podStamp.padEnd(MAX_STAMP_LENGTH + 1, 'a')],
+  ])('finds no key in %s', (_name, text) => {
+    expect(kidOfPodStamp(text)).toBeUndefined();
+  });
+
+  it('finds the key that a pod stamp names, and believes nothing', () => {
+    expect(kidOfPodStamp(podStamp)).toBe(signingKey.kid);
+    expect(kidOfPodStamp(`${headerPart}.a.b`)).toBe(signingKey.kid);
   });
 
   it('is what the documentation says', () => {

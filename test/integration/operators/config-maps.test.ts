@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { loadKubernetesApi } from '../../../src/kubernetes/kubernetes-api.ts';
 import type { OperatorCalls } from '../../../src/kubernetes/operator-calls.ts';
+import { systemClock } from '../../../src/time/clock.ts';
+import { FakeClock } from '../../fakes/fake-clock.ts';
 import { FakeConfigMaps } from '../../fakes/fake-config-maps.ts';
 import { readStack } from '../../stack/stack.ts';
 import { TestNamespace } from '../kubernetes-objects.ts';
@@ -9,13 +11,17 @@ import { TestNamespace } from '../kubernetes-objects.ts';
 interface World {
   readonly namespace: string;
   readonly calls: Pick<OperatorCalls, 'getConfigMap' | 'createConfigMap' | 'patchConfigMap'>;
+  /** Time of the API server. */
+  pass(ms: number): Promise<void>;
   dispose(): Promise<void>;
 }
 
 async function fakeWorld(): Promise<World> {
+  const clock = new FakeClock();
   return await Promise.resolve({
     namespace: 'kerbridge',
-    calls: new FakeConfigMaps(),
+    calls: new FakeConfigMaps(clock),
+    pass: (ms) => clock.advance(ms),
     dispose: async () => await Promise.resolve(),
   });
 }
@@ -27,6 +33,7 @@ async function realWorld(): Promise<World> {
   return {
     namespace: namespace.name,
     calls: api,
+    pass: (ms) => systemClock.sleep(ms),
     dispose: async () => {
       api.close();
       await namespace.dispose();
@@ -70,6 +77,23 @@ describe.each([
     expect(await calls.patchConfigMap(id, { resourceVersion, data: { a: '2' } })).toBe(true);
     expect(await calls.patchConfigMap(id, { resourceVersion, data: { a: '3' } })).toBe(false);
     expect(await calls.getConfigMap(id)).toMatchObject({ data: { a: '2', other: 'x' } });
+  });
+
+  it('says when data was written last, in whole seconds, and only of data', async () => {
+    const { calls } = world;
+    const id = idOf('timed');
+    await calls.createConfigMap(id, { a: '1' });
+    const first = await calls.getConfigMap(id);
+    expect(first?.dataWrittenAt).toBeGreaterThan(0);
+    expect((first?.dataWrittenAt ?? 0) % 1000).toBe(0);
+    await world.pass(1_100);
+    await calls.patchConfigMap(id, { resourceVersion: first?.resourceVersion ?? '', data: { a: '2' } });
+    const second = await calls.getConfigMap(id);
+    expect(second?.dataWrittenAt).toBeGreaterThan(first?.dataWrittenAt ?? 0);
+    await world.pass(1_100);
+    // Nothing in it is other than before.
+    await calls.patchConfigMap(id, { resourceVersion: second?.resourceVersion ?? '', data: { a: '2' } });
+    expect((await calls.getConfigMap(id))?.dataWrittenAt).toBe(second?.dataWrittenAt);
   });
 
   it('lets one of two through', async () => {
