@@ -58,12 +58,10 @@ export async function promote(
     );
   }
   if (!now) {
-    const why = whyWait(published, configMap);
-    if (why !== undefined) {
-      throw new StampKeysRefusal(
-        `${why}: replicas of serve may not have ${key.kid} yet. Try again then, or with --now if each of them has it (\`kerbridge check\` there says)`,
-      );
-    }
+    assertSettled(published, configMap, {
+      because: `replicas of serve may not have ${key.kid} yet`,
+      unless: 'if each of them has it (`kerbridge check` there says)',
+    });
   }
   return {
     keys: rotateKeys({ keys }, key, MAX_STAMP_KEYS - 1).keys,
@@ -116,11 +114,11 @@ async function assertNobodySigns(
         'if it stays so, is decorate running, and what does its log say of "Signing keys"?',
     );
   }
-  const why = now ? undefined : whyWait(published, configMap);
-  if (why !== undefined) {
-    throw new StampKeysRefusal(
-      `${why}: replicas of decorate may still sign with ${kid}. Try again then, or with --now if none does`,
-    );
+  if (!now) {
+    assertSettled(published, configMap, {
+      because: `replicas of decorate may still sign with ${kid}`,
+      unless: 'if none does',
+    });
   }
 }
 
@@ -165,11 +163,18 @@ function keyOf({ keys }: KeySet, kid: string, { id: { namespace, name } }: Look)
   );
 }
 
-function whyWait(published: PublishedKeys, configMap: string): string | undefined {
+function assertSettled(
+  published: PublishedKeys,
+  configMap: string,
+  { because, unless }: { readonly because: string; readonly unless: string },
+): void {
   const at = settlesAt(published);
-  if (at === undefined) return undefined;
-  if (at === 'unknown') return `the API server does not say when ${configMap} was written; wait five minutes`;
-  return `${configMap} was written less than five minutes ago, which are over at ${new Date(at).toISOString()}`;
+  if (at === undefined) return;
+  throw new StampKeysRefusal(
+    at === 'unknown'
+      ? `the API server does not say when ${configMap} was written, and ${because}: wait five minutes, then add --now`
+      : `${configMap} was written less than five minutes ago, and ${because}: try again at ${new Date(at).toISOString()}, or with --now ${unless}`,
+  );
 }
 
 const nameOf = ({ id: { namespace, name } }: Look): string => `ConfigMap ${namespace}/${name}`;

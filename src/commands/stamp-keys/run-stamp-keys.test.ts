@@ -231,7 +231,7 @@ describe('kerbridge stamp-keys promote', () => {
     await pass(5 * MINUTE_MS - 1);
     expect(await promote()).toBe(3);
     expect(printed.error).toMatch(
-      /less than five minutes ago, which are over at 2026-01-01T00:05:00\.000Z: .*--now/,
+      /less than five minutes ago, and .*: try again at 2026-01-01T00:05:00\.000Z, or with --now if each/,
     );
     expect(world.kids()).toEqual([old.kid, next.kid]);
     await pass(1);
@@ -253,7 +253,9 @@ describe('kerbridge stamp-keys promote', () => {
       return found === undefined ? undefined : { ...found, dataWrittenAt: undefined };
     };
     expect(await world.run({ action: 'promote', key: undefined, now: false }, { getConfigMap })).toBe(3);
-    expect(printed.error).toMatch(/does not say when .* was written; wait five minutes: .*--now/);
+    expect(printed.error).toMatch(
+      /does not say when .* was written, and .*: wait five minutes, then add --now/,
+    );
     expect(await world.run({ action: 'promote', key: undefined, now: true }, { getConfigMap })).toBe(0);
   });
 
