@@ -151,11 +151,9 @@ describe('kerbridge stamp-keys list', () => {
     world.addPod('a', old);
     world.addPod('b', old);
     world.addPod('c', key);
-    world.addPod('of-a-retired-key', gone);
     world.addPod('copied', world.stampOf('a'));
     world.addPod('no-stamp', undefined);
     world.addPod('no-header', 'a.b.c');
-    world.addPod('forged', `${world.stampOf('a').slice(0, -4)}AAAA`);
     expect(await list(true)).toBe(0);
     expect(listed()).toEqual({
       result: 'listed',
@@ -167,7 +165,7 @@ describe('kerbridge stamp-keys list', () => {
         { kid: gone.kid, role: 'retired', published: true, pods: null },
       ],
       publishedAt: '2026-01-01T00:05:00.000Z',
-      podsOfNone: 5,
+      podsOfNone: 3,
     });
 
     expect(await list()).toBe(0);
@@ -179,9 +177,28 @@ describe('kerbridge stamp-keys list', () => {
       row(announced.kid, 'announced', 'no', '0'),
       row(gone.kid, 'retired', 'yes'),
       'ConfigMap kerbridge/kerbridge-stamp-keys was written 2026-01-01T00:05:00.000Z.',
-      '5 live pod(s) carry a stamp that is of none of these keys, or not theirs.',
+      '3 live pod(s) carry a stamp that is of none of these keys, or not theirs.',
       '',
     ]);
+  });
+
+  it('counts a stamp of a key that is gone for none [stamp-key]', async () => {
+    world.addPod('of-before', world.newKey());
+    expect(await list(true)).toBe(0);
+    expect(listed()).toMatchObject({ keys: [{ pods: 0 }, { pods: 0 }], podsOfNone: 1 });
+  });
+
+  it('counts what only names a key for none [stamp-signature]', async () => {
+    world.addPod('good', old);
+    world.addPod('forged', `${world.stampOf('good').slice(0, -4)}AAAA`);
+    // It says that it is this pod's, and of a key: nobody keeps a key from being retired by that.
+    world.addPod('of-another-key', world.newKey());
+    const [, payload = '', signature = ''] = world.stampOf('of-another-key').split('.');
+    const [header = ''] = world.stampOf('good').split('.');
+    world.pods.pop();
+    world.addPod('of-another-key', `${header}.${payload}.${signature}`);
+    expect(await list(true)).toBe(0);
+    expect(listed()).toMatchObject({ keys: [{ pods: 0 }, { pods: 1 }], podsOfNone: 2 });
   });
 
   it('says that decorate has not published, or not taken up who signs', async () => {
