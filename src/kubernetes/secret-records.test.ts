@@ -198,10 +198,19 @@ describe('each call', () => {
     answer = send(200, secret({}, marks));
     const found = await secrets.get('one');
     expect(found).toMatchObject(marks);
-    await secrets.replace('one', VERSION, { ...content, ...marks });
+    const annotations = { 'team/note': 'other' };
+    await secrets.replace('one', found ?? VERSION, { ...content, ...marks, annotations });
     expect(JSON.parse(seen.at(-1)?.body ?? '')).toMatchObject({
-      metadata: { labels: { a: 'b', backup: 'daily' }, annotations: { 'team/note': 'ours' }, ...VERSION },
+      metadata: { name: 'one', labels: { a: 'b', backup: 'daily' }, annotations, ...VERSION },
     });
+    const { metadata } = JSON.parse(seen.at(-1)?.body ?? '') as { metadata: object };
+    expect(Object.keys(metadata).toSorted()).toEqual([
+      'annotations',
+      'labels',
+      'name',
+      'resourceVersion',
+      'uid',
+    ]);
   });
 
   it.each([{ labels: { a: 1 } }, { annotations: ['a'], labels: { b: {} } }])('reads no %j', async (marks) => {

@@ -128,7 +128,9 @@ export function createSecretRecords(
         name,
         labels: { ...content.labels, ...labels },
         annotations: content.annotations,
-        ...version,
+        // Only these: it may be a whole record, with marks of before.
+        uid: version?.uid,
+        resourceVersion: version?.resourceVersion,
       },
       type,
       data: { [key]: Buffer.from(content.text.reveal()).toString('base64') },
