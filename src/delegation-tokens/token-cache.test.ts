@@ -103,6 +103,19 @@ describe('those who wait for one source', () => {
     expect([(await another).token.owner, limited]).toEqual(['carol', []]);
   });
 
+  it('keep nobody from the token before the next one', async () => {
+    await begin({ maxWaitingPerSource: 1 });
+    world.pod();
+    const first = await world.get();
+    await world.clock.advance(3_300_000);
+    world.tokenService.hang('issue');
+    const waiting = world.get({ user: 'carol' });
+    await settle();
+    expect((await world.get()).token).toBe(first.token);
+    world.tokenService.resume();
+    expect((await waiting).token.owner).toBe('carol');
+  });
+
   it('do not stand in the way of others, nor of who comes after them', async () => {
     const source = (name: string): TokenSource => ({ ...world.source, name });
     const sources = [source('ns1'), source('ns2')] as const;

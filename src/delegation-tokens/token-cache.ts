@@ -160,6 +160,11 @@ export class TokenCache {
     try {
       const ms = isInVain ? 0 : PATIENCE_MS;
       return await orAfter(wait(signal), { clock: this.#options.clock, ms, instead });
+    } catch (error) {
+      // As when too many wait for others.
+      const still = isFinal(error) ? undefined : this.#oldNow(request);
+      if (still === undefined || options.signal?.aborted === true) throw error;
+      return still.cached;
     } finally {
       // Who has left does not count as waiting. The flight goes on.
       left.abort();
