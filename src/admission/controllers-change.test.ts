@@ -50,7 +50,7 @@ describe('what a controller writes into a workload', () => {
     expect(reasonOf(await sync('bobs:1'))).toBe('template-of-another');
   });
 
-  it('is refused when somebody else has claimed the owner [controllers-change-owned]', async () => {
+  it('is refused when somebody else has claimed the owner [controllers-change-owned] [owner-has-stamp]', async () => {
     await alicesNotebook();
     const claim = (object: JsonObject): JsonObject =>
       withMetadata({ annotations: { [CLAIM_ANNOTATION]: 'bob' } })(withImage('bobs:1')(object));

@@ -104,7 +104,7 @@ describe('a controller’s pod', () => {
     ],
     [
       'whose owner has a stamp of another key',
-      'template-stamp-verified',
+      'template-stamp-verified] [stamp-key',
       'template-stamp-unknown-key',
       async (world, made) => {
         const stamp = {

@@ -78,7 +78,11 @@ describe('a pod as it is stored, after what another webhook did', () => {
     ['final-label', 'label-overwritten', labelled({ [STAMPED_LABEL]: 'yes' })],
     ['final-stamp', 'stamp-overwritten', annotated({ [POD_STAMP_ANNOTATION]: undefined })],
     ['final-stamp', 'stamp-overwritten', annotated({ [POD_STAMP_ANNOTATION]: 'x' })],
-    ['final-stamp', 'stamp-overwritten', annotated({ [POD_STAMP_ANNOTATION]: stamp({}, newSigningKey()) })],
+    [
+      'final-stamp] [stamp-key',
+      'stamp-overwritten',
+      annotated({ [POD_STAMP_ANNOTATION]: stamp({}, newSigningKey()) }),
+    ],
     [
       'final-stamp-of-pod',
       'stamp-of-other-pod',
@@ -147,7 +151,7 @@ describe('a workload as it is stored, after what another webhook did', () => {
     ],
     ['final-template-stamp', 'template-stamp-overwritten', annotated({ [TEMPLATE_STAMP_ANNOTATION]: 'x' })],
     [
-      'final-template-stamp',
+      'final-template-stamp] [stamp-key',
       'template-stamp-overwritten',
       annotated({ [TEMPLATE_STAMP_ANNOTATION]: stamp({}, newSigningKey()) }),
     ],

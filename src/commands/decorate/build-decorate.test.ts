@@ -257,38 +257,43 @@ describe('buildDecorate', () => {
   });
 
   it.each([
-    ['that named it', 'system:serviceaccount:lab:keeper', true],
-    ['that is everything there is, as operators have', 'system:serviceaccount:lab:all', false],
-  ])(
-    'lets an account keep the user of a template by a right %s [template-of-another]',
-    async (_, username, allowed) => {
-      const { replica } = await cluster();
-      const one = await replica();
-      await one.app.start();
-      const deployment = (image: string) => ({
-        apiVersion: 'apps/v1',
-        kind: 'Deployment',
-        metadata: { name: 'web', namespace: 'lab' },
-        spec: { template: { metadata: {}, spec: { containers: [{ name: 'main', image }] } } },
-      });
-      const of = { group: 'apps', version: 'v1' };
-      const request = {
-        kind: { ...of, kind: 'Deployment' },
-        resource: { ...of, resource: 'deployments' },
-        name: 'web',
-      };
-      const made = await one.review('/mutate', { ...request, object: deployment('a:1') });
-      const oldObject = patched(deployment('a:1'), made.patch);
-      const userInfo = {
-        username,
-        uid: 'uid-of-the-account',
-        groups: [],
-        extra: { 'authentication.kubernetes.io/credential-id': ['JTI=1'] },
-      };
-      const change = { ...request, operation: 'UPDATE', oldObject, object: deployment('b:2'), userInfo };
-      expect(await one.review('/mutate', change)).toMatchObject({ allowed });
-    },
-  );
+    [
+      'lets an account keep the user of a template by a right that names it',
+      'system:serviceaccount:lab:keeper',
+      true,
+    ],
+    [
+      'does not let it by a right to everything, as operators have [template-of-another]',
+      'system:serviceaccount:lab:all',
+      false,
+    ],
+  ])('%s', async (_, username, allowed) => {
+    const { replica } = await cluster();
+    const one = await replica();
+    await one.app.start();
+    const deployment = (image: string) => ({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'web', namespace: 'lab' },
+      spec: { template: { metadata: {}, spec: { containers: [{ name: 'main', image }] } } },
+    });
+    const of = { group: 'apps', version: 'v1' };
+    const request = {
+      kind: { ...of, kind: 'Deployment' },
+      resource: { ...of, resource: 'deployments' },
+      name: 'web',
+    };
+    const made = await one.review('/mutate', { ...request, object: deployment('a:1') });
+    const oldObject = patched(deployment('a:1'), made.patch);
+    const userInfo = {
+      username,
+      uid: 'uid-of-the-account',
+      groups: [],
+      extra: { 'authentication.kubernetes.io/credential-id': ['JTI=1'] },
+    };
+    const change = { ...request, operation: 'UPDATE', oldObject, object: deployment('b:2'), userInfo };
+    expect(await one.review('/mutate', change)).toMatchObject({ allowed });
+  });
 
   describe('for audit only', () => {
     it('changes and refuses nothing, and logs what would be [signing-keys-known]', async () => {

@@ -216,7 +216,7 @@ describe('OwnCa', () => {
     const world = cluster();
     const before = world.secrets.put(SECRET, text);
     await expect(world.open()).rejects.toThrow(message);
-    expect(await world.secrets.open().get(SECRET)).toEqual(before);
+    expect(await world.secrets.open().get(SECRET)).toMatchObject(before);
     expect(world.bundle).toBe('');
   });
 
