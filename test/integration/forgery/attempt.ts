@@ -7,6 +7,11 @@ export interface Attempt {
   readonly run: (world: ForgeryWorld) => Promise<Reply>;
 }
 
+/** What is tried on a stamped pod: whoever has the stamp made, and whether policies or webhooks look on. */
+export interface PodAttempt extends Attempt {
+  readonly run: (world: Pick<ForgeryWorld, 'api' | 'createPod'>) => Promise<Reply>;
+}
+
 /** One ValidatingAdmissionPolicy and what it is there for. */
 export interface PolicyTable {
   /** The name of the policy and of its binding. */

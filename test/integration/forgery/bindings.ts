@@ -1,5 +1,5 @@
 import type { Reply } from '../api-caller.ts';
-import type { Attempt, PolicyTable } from './attempt.ts';
+import type { PodAttempt, PolicyTable } from './attempt.ts';
 import {
   differsFromAlices,
   ForgeryWorld,
@@ -17,10 +17,10 @@ const RESOURCES: Readonly<Record<string, (pod: ForgeryPod) => string>> = {
   bindings: () => `/api/v1/namespaces/${ForgeryWorld.TEAM}/bindings`,
 };
 
-const bind = (title: string, metadata: object): Attempt[] =>
+const bind = (title: string, metadata: object): PodAttempt[] =>
   Object.entries(RESOURCES).map(([resource, pathOf]) => ({
     title: `${resource}: ${title}`,
-    run: async (world: ForgeryWorld): Promise<Reply> => {
+    run: async (world): Promise<Reply> => {
       const pod = await world.createPod();
       const body = {
         apiVersion: 'v1',
@@ -33,20 +33,23 @@ const bind = (title: string, metadata: object): Attempt[] =>
     },
   }));
 
+/** Of what says who the pod speaks for. */
+export const MARKED: readonly PodAttempt[] = [
+  ...bind('another stamp', { annotations: { [STAMP]: 'stamp-of-bob' } }),
+  ...bind('an empty stamp', { annotations: { [STAMP]: '' } }),
+  ...bind('another user', { annotations: { [USER]: 'bob' } }),
+  ...bind('another label', { labels: { [STAMPED]: 'false' } }),
+];
+export const UNMARKED: readonly PodAttempt[] = [
+  ...bind('nothing else, as the scheduler does it', {}),
+  ...bind('another annotation', { annotations: { 'team.example.com/note': 'x', [STAMPED]: 'x' } }),
+  ...bind('another label', { labels: { app: 'changed' } }),
+];
+
 export const bindings: PolicyTable = {
   policy: 'kerbridge-binding-without-stamp',
   advice: 'Take it out of the Binding',
-  refused: [
-    ...bind('another stamp', { annotations: { [STAMP]: 'stamp-of-bob' } }),
-    ...bind('an empty stamp', { annotations: { [STAMP]: '' } }),
-    ...bind('another user', { annotations: { [USER]: 'bob' } }),
-    ...bind('a template stamp', { annotations: { [TEMPLATE_STAMP]: 'of-a-template' } }),
-    ...bind('another label', { labels: { [STAMPED]: 'false' } }),
-  ],
+  refused: [...MARKED, ...bind('a template stamp', { annotations: { [TEMPLATE_STAMP]: 'of-a-template' } })],
   forged: differsFromAlices,
-  allowed: [
-    ...bind('nothing else, as the scheduler does it', {}),
-    ...bind('another annotation', { annotations: { 'team.example.com/note': 'x', [STAMPED]: 'x' } }),
-    ...bind('another label', { labels: { app: 'changed' } }),
-  ],
+  allowed: UNMARKED,
 };

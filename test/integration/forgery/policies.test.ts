@@ -15,9 +15,9 @@ import {
 } from './forgery-world.ts';
 import { until } from '../until.ts';
 import { optInLabel } from './opt-in-label.ts';
-import { NO_METADATA, stampImmutable } from './stamp-immutable.ts';
+import { LABELS_BY_NODE, NO_METADATA, OWN_POD, stampImmutable } from './stamp-immutable.ts';
 import { stampOrigin } from './stamp-origin.ts';
-import { OTHER_AUDIENCE, OTHER_NODE, tokenAudience } from './token-audience.ts';
+import { OF_THE_PAST, OTHER_AUDIENCE, OTHER_NODE, tokenAudience } from './token-audience.ts';
 
 const TABLES: readonly PolicyTable[] = [stampImmutable, stampOrigin, bindings, tokenAudience, optInLabel];
 const POLICIES = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
@@ -105,6 +105,28 @@ describe('the admission policies, with no webhook there', () => {
       expect(body.message).not.toContain('ValidatingAdmissionPolicy');
     });
 
+    it.each(LABELS_BY_NODE)('takes no label of a node: $title', async ({ run }) => {
+      const { status, body } = await run(world);
+      expect({ status, message: body.message }).toEqual({
+        status: 403,
+        message: expect.stringMatching(/node "worker-1" cannot update labels through pod status/),
+      });
+    });
+
+    it.each(OWN_POD)('lets a node write no pod as a whole: $title', async ({ run }) => {
+      const { status, body } = await run(world);
+      expect({ status, message: body.message }).toEqual({
+        status: 403,
+        message: expect.stringMatching(/User "system:node:worker-1" cannot (update|patch) resource "pods"/),
+      });
+    });
+
+    it.each(OF_THE_PAST)('is not even asked for a token $title', async ({ run }) => {
+      const { status, body } = await run(world);
+      expect(status).toBe(403);
+      expect(body.message).toContain(`ValidatingAdmissionPolicy '${tokenAudience.policy}'`);
+    });
+
     it('lets a node make no pod but mirror pods', async () => {
       const body = { metadata: { name: `pod-${unique()}` }, spec: podSpec({ nodeName: NODE }) };
       const path = `/api/v1/namespaces/${ForgeryWorld.TEAM}/pods`;
@@ -140,6 +162,17 @@ describe('the admission policies, with no webhook there', () => {
       expect(forged(reply.body)).toBe(true);
     });
   });
+
+  it.each(OF_THE_PAST)(
+    'without any, the API server itself gives no token $title',
+    async ({ run, itself, ...expected }) => {
+      const { status, body } = await run(world);
+      expect({ status, message: body.message }).toEqual({
+        status: expected.status,
+        message: expect.stringMatching(itself),
+      });
+    },
+  );
 });
 
 /** Of anybody; undefined when the API server did what was asked. */

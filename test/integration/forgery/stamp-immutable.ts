@@ -1,7 +1,6 @@
 import type { ApiObject, PatchKind, Reply, Requester, Write } from '../api-caller.ts';
-import type { Attempt, PolicyTable } from './attempt.ts';
+import type { PodAttempt, PolicyTable } from './attempt.ts';
 import {
-  ALICES,
   differsFromAlices,
   KUBELET,
   NODE,
@@ -12,7 +11,7 @@ import {
   TENANT,
   USER,
 } from './forgery-world.ts';
-import type { ForgeryPod, ForgeryWorld } from './forgery-world.ts';
+import type { ForgeryPod } from './forgery-world.ts';
 
 interface Change {
   readonly title: string;
@@ -28,9 +27,12 @@ const FORGERIES: readonly Change[] = [
   { title: 'no stamp', field: 'annotations', key: STAMP, value: null },
   { title: 'another user', field: 'annotations', key: USER, value: 'bob' },
   { title: 'no user', field: 'annotations', key: USER, value: null },
-  { title: 'a template stamp', field: 'annotations', key: TEMPLATE_STAMP, value: 'of-a-template' },
   { title: 'another label', field: 'labels', key: STAMPED, value: 'false' },
   { title: 'no label', field: 'labels', key: STAMPED, value: null },
+];
+/** Means nothing on a pod. */
+const TEMPLATE: readonly Change[] = [
+  { title: 'a template stamp', field: 'annotations', key: TEMPLATE_STAMP, value: 'of-a-template' },
 ];
 const HARMLESS: readonly Change[] = [
   { title: 'another annotation', field: 'annotations', key: 'team.example.com/note', value: 'changed' },
@@ -47,7 +49,8 @@ const escaped = (key: string): string => key.replaceAll('~', '~0').replaceAll('/
 
 /** The same change, by each way that an object can be changed. */
 function write(way: Way, { field, key, value }: Change, pod: ForgeryPod): Write {
-  const known: Readonly<Record<string, string>> = ALICES[field];
+  const { annotations = {}, labels = {} } = pod.object.metadata ?? {};
+  const known = { annotations, labels }[field];
   const { [key]: before, ...others } = known;
   const changed = { ...others, ...(value === null ? {} : { [key]: value }) };
   switch (way) {
@@ -63,7 +66,7 @@ function write(way: Way, { field, key, value }: Change, pod: ForgeryPod): Write 
       return { method: 'PATCH', kind: 'JSON', body: [step] };
     }
     case 'apply': {
-      const metadata = { name: pod.name, ...ALICES, [field]: changed };
+      const metadata = { name: pod.name, annotations, labels, [field]: changed };
       const whole = { apiVersion: 'v1', kind: 'Pod', metadata, spec: podSpec() };
       return { method: 'PATCH', kind: 'apply', body: whole };
     }
@@ -102,12 +105,12 @@ const OWN_STATUS: Place = {
   can: (change, way) => change.field === 'annotations' && STATUS.can(change, way),
 };
 
-const attempts = (places: readonly Place[], changes: readonly Change[]): Attempt[] =>
+const attempts = (places: readonly Place[], changes: readonly Change[]): PodAttempt[] =>
   places.flatMap(({ title, subresource, as, nodeName, can }) =>
     changes.flatMap((change) =>
       WAYS.filter((way) => can(change, way)).map((way) => ({
         title: `${title}: ${change.title} by ${way}`,
-        run: async (world: ForgeryWorld): Promise<Reply> => {
+        run: async (world): Promise<Reply> => {
           const pod = await world.createPod(nodeName === undefined ? {} : { nodeName });
           const path = subresource === undefined ? pod.path : `${pod.path}/${subresource}`;
           return await world.api.call(path, write(way, change, pod), as);
@@ -116,15 +119,31 @@ const attempts = (places: readonly Place[], changes: readonly Change[]): Attempt
     ),
   );
 
+const PLACES: readonly Place[] = [PODS, STATUS, OWN_STATUS];
+export const FORGED: readonly PodAttempt[] = attempts(PLACES, FORGERIES);
+export const NOT_FORGED: readonly PodAttempt[] = attempts(PLACES, HARMLESS);
+export const TEMPLATE_STAMPED: readonly PodAttempt[] = attempts(PLACES, TEMPLATE);
+
+/** Not by this policy: NodeRestriction and the node authorizer see to it, whatever the label. */
+export const LABELS_BY_NODE: readonly PodAttempt[] = attempts(
+  [{ ...OWN_STATUS, can: (change, way) => change.field === 'labels' && STATUS.can(change, way) }],
+  [...FORGERIES, ...HARMLESS],
+);
+/** The same, but that the node may write no pod as a whole. */
+export const OWN_POD: readonly PodAttempt[] = attempts(
+  [{ ...PODS, title: 'its own pod, by the node', as: KUBELET, nodeName: NODE }],
+  FORGERIES,
+);
+
 const RUNNING = { status: { phase: 'Running', podIP: '10.1.2.3', podIPs: [{ ip: '10.1.2.3' }] } };
 
 export const stampImmutable: PolicyTable = {
   policy: 'kerbridge-stamp-immutable',
   advice: 'create a new pod as that person',
-  refused: attempts([PODS, STATUS, OWN_STATUS], FORGERIES),
+  refused: [...FORGED, ...TEMPLATE_STAMPED],
   forged: differsFromAlices,
   allowed: [
-    ...attempts([PODS, STATUS, OWN_STATUS], HARMLESS),
+    ...NOT_FORGED,
     {
       title: 'a status as kubelets report it',
       run: async (world) => {
