@@ -159,32 +159,55 @@ describe('a Deployment of alice’s', () => {
       body: { spec: { template: { spec: { containers: [{ name: 'main', image }] } } } },
     }) as const;
 
+  /** Until its controller has seen all that was written so far: this is written last, and rolls nothing out. */
+  const settled = async (revisionHistoryLimit: number): Promise<ApiObject> => {
+    const { metadata } = await world.api.must(path, merge({ spec: { revisionHistoryLimit } }), BOB);
+    const read = (): Promise<ApiObject> => world.api.must(path, { method: 'GET' });
+    const seen = async (): Promise<unknown> =>
+      ((await read())['status'] as { observedGeneration?: number } | undefined)?.observedGeneration;
+    await until('its controller has seen it', async () => (await seen()) === metadata?.['generation']);
+    return await read();
+  };
+  const templateOf = ({ spec }: ApiObject): { metadata: object } =>
+    (spec as { template: { metadata: object } }).template;
+  const uidsNow = async (): Promise<ReadonlySet<unknown>> =>
+    new Set((await world.podsOf('shared-')).map(({ metadata }) => metadata?.uid));
+  async function freshPods(before: ReadonlySet<unknown>): Promise<readonly ApiObject[]> {
+    const fresh = async (): Promise<readonly ApiObject[]> =>
+      (await world.podsOf('shared-')).filter(({ metadata }) => !before.has(metadata?.uid));
+    await until('a new pod', async () => (await fresh()).length > 0);
+    return await fresh();
+  }
+  const imageOf = ({ spec }: ApiObject): unknown =>
+    (spec as { containers: readonly { image?: string }[] }).containers[0]?.image;
+
   it('is not rolled out when bob touches it, nor when he takes the stamp away', async () => {
     const spec = { replicas: 1, selector, template: template() };
-    await world.api.must(
-      path.replace('/shared', ''),
-      { method: 'POST', body: { metadata: { name: 'shared' }, spec } },
-      ALICE,
-    );
+    const body = { metadata: { name: 'shared' }, spec };
+    const made = await world.api.must(path.replace('/shared', ''), { method: 'POST', body }, ALICE);
     await podsUp('shared-', 1);
     for (const touch of ['one', 'two', 'three'])
       await world.api.must(path, merge({ metadata: { labels: { touch } } }), BOB);
     await world.api.must(path, merge({ spec: { template: { metadata: { annotations: null } } } }), BOB);
-    const { spec: stored } = (await world.api.must(path, { method: 'GET' })) as {
-      spec?: { template?: { metadata?: { annotations?: object } } };
-    };
-    expect(stored?.template?.metadata?.annotations).toMatchObject({ [ANNOTATION]: 'alice' });
+    const stored = await settled(5);
+    expect(stored.metadata?.labels).toMatchObject({ touch: 'three' });
+    expect(templateOf(stored).metadata).toMatchObject({ annotations: { [ANNOTATION]: 'alice' } });
+    // With the stamp, byte for byte.
+    expect(templateOf(stored)).toEqual(templateOf(made));
     expect(await sets()).toBe(1);
   });
 
   it('stays alice’s when bob restarts it', async () => {
+    const before = await uidsNow();
     const restart = {
       spec: { template: { metadata: { annotations: { 'kubectl.kubernetes.io/restartedAt': 'now' } } } },
     };
     await world.api.must(path, merge(restart), BOB);
-    await until('a second ReplicaSet', async () => (await sets()) === 2);
-    const pods = await podsUp('shared-', 1);
-    for (const pod of pods) expect(await world.stampOf(pod)).toMatchObject({ user: 'alice' });
+    for (const pod of await freshPods(before)) {
+      expect(pod.metadata?.annotations).toMatchObject({ 'kubectl.kubernetes.io/restartedAt': 'now' });
+      expect(await world.stampOf(pod)).toMatchObject({ user: 'alice' });
+    }
+    expect(await sets()).toBe(2);
   });
 
   it('runs no image of bob’s as alice', async () => {
@@ -196,32 +219,26 @@ describe('a Deployment of alice’s', () => {
   });
 
   it('becomes bob’s when he claims it', async () => {
-    const claim = { metadata: { annotations: { 'kerbridge.dev/claim': 'bob' } } };
+    const before = await uidsNow();
     const body = {
-      ...claim,
+      metadata: { annotations: { 'kerbridge.dev/claim': 'bob' } },
       spec: { template: { spec: { containers: [{ name: 'main', image: 'bobs:1' }] } } },
     };
     await world.api.must(path, { method: 'PATCH', kind: 'strategic', body }, BOB);
-    const isBobs = async (): Promise<boolean> => {
-      const stamps = await Promise.all((await world.podsOf('shared-')).map((pod) => world.stampOf(pod)));
-      return stamps.some((stamp) => typeof stamp !== 'string' && stamp.user === 'bob');
-    };
-    await until('a pod that speaks for bob', isBobs);
+    expect((await freshPods(before)).map(imageOf)).toContain('bobs:1');
+    await settled(6);
+    for (const pod of await world.podsOf('shared-')) {
+      const user = imageOf(pod) === 'bobs:1' ? 'bob' : 'alice';
+      expect(await world.stampOf(pod)).toMatchObject({ user });
+    }
   });
 
   it('is alice’s again by a claim alone, which rolls it out', async () => {
-    const before = new Set((await world.podsOf('shared-')).map(({ metadata }) => metadata?.uid));
-    await world.api.must(
-      path,
-      merge({ metadata: { annotations: { 'kerbridge.dev/claim': 'alice' } } }),
-      ALICE,
-    );
-    const isAlices = async (): Promise<boolean> => {
-      const made = (await world.podsOf('shared-')).filter(({ metadata }) => !before.has(metadata?.uid));
-      const stamps = await Promise.all(made.map((pod) => world.stampOf(pod)));
-      return stamps.some((stamp) => typeof stamp !== 'string' && stamp.user === 'alice');
-    };
-    await until('a new pod that speaks for alice', isAlices);
+    const before = await uidsNow();
+    const claim = merge({ metadata: { annotations: { 'kerbridge.dev/claim': 'alice' } } });
+    await world.api.must(path, claim, ALICE);
+    for (const pod of await freshPods(before))
+      expect(await world.stampOf(pod)).toMatchObject({ user: 'alice' });
     const { metadata } = await world.api.must(path, { method: 'GET' });
     expect(metadata?.annotations ?? {}).not.toHaveProperty(['kerbridge.dev/claim']);
   });
