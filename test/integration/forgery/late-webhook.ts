@@ -18,7 +18,11 @@ export interface PatchStep {
 export type Late = (object: LateObject) => readonly PatchStep[];
 export interface LateObject {
   readonly kind: string;
-  readonly metadata: { readonly name?: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name?: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
 }
 
 /**
