@@ -3,11 +3,17 @@ import type { Reply, Requester, Write } from '../api-caller.ts';
 import { parseManifests } from '../deploy/deploy-copy.ts';
 import { until } from '../until.ts';
 import { ForgeryWorld, KUBELET, NODE, OPT_IN, podSpec, STAMP, TENANT, unique } from './forgery-world.ts';
+import { definition, OPEN } from './job-definitions.ts';
 
 const { TEAM, OTHERS } = ForgeryWorld;
 const template = { metadata: { labels: { app: 'train' } }, spec: podSpec() };
 /** No pods: with the webhooks away none could be made. */
 const deployment = { replicas: 0, selector: { matchLabels: { app: 'train' } }, template };
+/** On no node. */
+const daemonSet = {
+  selector: { matchLabels: { app: 'train' } },
+  template: { ...template, spec: podSpec({ nodeSelector: { nowhere: 'yes' } }) },
+};
 const job = { suspend: true, template: { spec: podSpec({ restartPolicy: 'Never' }) } };
 const tfJob = { tfReplicaSpecs: { Worker: { template } } };
 
@@ -46,6 +52,23 @@ const ASKED: readonly Row[] = [
     write: post(podSpec()),
   },
   { title: 'a Deployment', path: DEPLOYMENTS, write: post(deployment) },
+  { title: 'a ReplicaSet', path: workload(TEAM, 'apps/v1', 'replicasets'), write: post(deployment) },
+  {
+    title: 'a StatefulSet',
+    path: workload(TEAM, 'apps/v1', 'statefulsets'),
+    write: post({ ...deployment, serviceName: 'none' }),
+  },
+  { title: 'a DaemonSet', path: workload(TEAM, 'apps/v1', 'daemonsets'), write: post(daemonSet) },
+  {
+    title: 'a ReplicationController',
+    path: `/api/v1/namespaces/${TEAM}/replicationcontrollers`,
+    write: post({ ...deployment, selector: { app: 'train' } }),
+  },
+  {
+    title: 'a PodTemplate',
+    path: `/api/v1/namespaces/${TEAM}/podtemplates`,
+    write: { method: 'POST', body: { metadata: { name: `made-${unique()}` }, template } },
+  },
   { title: 'a Job', path: workload(TEAM, 'batch/v1', 'jobs'), write: post(job) },
   {
     title: 'a CronJob',
@@ -161,7 +184,7 @@ describe('while decorate is away', () => {
         input: JSON.stringify(configuration),
       });
     }
-    for (const row of [ASKED[0], ASKED[7]]) {
+    for (const row of [ASKED[0], ASKED.find(({ title }) => title === 'exec')]) {
       await until('the webhooks in force', async () => row !== undefined && (await run(row)).status === 500);
     }
   });
@@ -221,26 +244,40 @@ describe('while decorate is away', () => {
     expect(status).toBe(403);
     expect(body.message).toContain("ValidatingAdmissionPolicy 'kerbridge-stamp-immutable'");
   });
+
+  // Last: they are gone after it.
+  describe('and so are its webhooks', () => {
+    beforeAll(async () => {
+      for (const kind of ['mutating', 'validating'])
+        await world.api.must(
+          `/apis/admissionregistration.k8s.io/v1/${kind}webhookconfigurations/kerbridge-decorate`,
+          { method: 'DELETE' },
+        );
+      for (const row of [ASKED[0], ASKED.find(({ title }) => title === 'exec')])
+        await until(
+          'nobody is asked',
+          async () => row !== undefined && !isAway((await run(row)).body.message),
+        );
+    });
+
+    it.each(ASKED)('nothing else stops: $title', async (row) => {
+      const fresh = 'body' in row.write ? renamed(row.write) : row.write;
+      const { status, body } = await run({ ...row, write: fresh });
+      // No kubelet is there to connect to.
+      if (row.write.method === 'GET') expect(body.message).toMatch(/no preferred addresses found|address/);
+      else expect(status < 300 ? undefined : `${status} ${body.message}`).toBeUndefined();
+    });
+  });
 });
 
-const TFJOB_DEFINITION = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: {
-    name: 'tfjobs.kubeflow.org',
-  },
-  spec: {
-    group: 'kubeflow.org',
-    scope: 'Namespaced',
-    names: { kind: 'TFJob', plural: 'tfjobs', singular: 'tfjob', listKind: 'TFJobList' },
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        // Without the subresource "status": its operator writes the whole object.
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-};
+const isAway = (message = ''): boolean => message.includes('failed calling webhook');
+
+/** What was made while it was tried out has its name already. */
+function renamed(write: Write): Write {
+  if (write.method !== 'POST') return write;
+  const { metadata, ...rest } = write.body as { metadata: object };
+  return { ...write, body: { ...rest, metadata: { ...metadata, name: `made-${unique()}` } } };
+}
+
+// Without the subresource "status": its operator writes the whole object.
+const TFJOB_DEFINITION = definition('kubeflow.org', 'TFJob', OPEN);
