@@ -9,6 +9,7 @@ const MAIN = join(import.meta.dirname, '../../src/main.ts');
 
 export interface DecorateProcess {
   readonly port: number;
+  readonly pid: number;
   readonly adminUrl: string;
   /** Everything the process printed so far, on both streams. */
   output(): string;
@@ -71,8 +72,11 @@ export async function startDecorate({
     await stop();
     throw new Error(`decorate did not become ready:\n${output}${audit}`, { cause: error });
   }
+  const { pid } = child;
+  if (pid === undefined) throw new Error('decorate has no process');
   return {
     port,
+    pid,
     adminUrl,
     output: () => output + audit,
     auditLines: () =>
