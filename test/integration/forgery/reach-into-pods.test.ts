@@ -124,11 +124,10 @@ describe.each(WAYS)('into a pod of alice’s, by $title', (way) => {
     expect(body.message).toMatch(way.itself);
   });
 
-  it('bob finds no pod that is not there', async () => {
-    const { path, write } = reach(way, 'not-there');
-    expect(await world.api.call(path, write, BOB)).toMatchObject({
-      status: 404,
-      body: { message: expect.stringContaining('pods "not-there" not found') },
+  it('not into one that is not there: who knows whose it would be', async () => {
+    expect(await refusalOf(world, { ...reach(way, 'not-there'), as: BOB })).toMatchObject({
+      status: 403,
+      message: expect.stringContaining('there is no pod "not-there": look at its name'),
     });
   });
 });
