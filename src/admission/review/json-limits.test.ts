@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { exceededLimit } from './json-limits.ts';
+import { measureJson } from './json-limits.ts';
 
 const ask = (text: string, depth: number, values: number) =>
-  exceededLimit(Buffer.from(text), { depth, values });
+  measureJson(Buffer.from(text), { depth, values }).exceeded;
 
-describe('exceededLimit', () => {
+describe('measureJson', () => {
   it.each<[string, string, number, number, string | undefined]>([
     ['a list one too deep', '[[[]]]', 2, 99, 'depth'],
     ['an object one too deep', '{"a":{"b":{}}}', 2, 99, 'depth'],

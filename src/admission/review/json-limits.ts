@@ -14,14 +14,17 @@ const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
+export interface JsonSize {
+  readonly exceeded: keyof JsonLimits | undefined;
+  /** As {@link JsonLimits} counts them, up to where a limit was exceeded. */
+  readonly values: number;
+}
+
 /**
- * Which limit is exceeded; of bytes that are no JSON this may say anything. One look at each byte, before anything is
- * made of them. UTF-8: no byte of a longer character looks like one of these.
+ * How much is in it, and which limit is exceeded; of bytes that are no JSON this may say anything. One look at each byte,
+ * before anything is made of them. UTF-8: no byte of a longer character looks like one of these.
  */
-export function exceededLimit(
-  bytes: Uint8Array,
-  { depth, values }: JsonLimits,
-): keyof JsonLimits | undefined {
+export function measureJson(bytes: Uint8Array, { depth, values }: JsonLimits): JsonSize {
   let level = 0;
   let counted = 0;
   for (let index = 0; index < bytes.length; index += 1) {
@@ -31,16 +34,16 @@ export function exceededLimit(
     } else if (byte === OPEN_OBJECT || byte === OPEN_LIST) {
       level += 1;
       counted += 1;
-      if (level > depth) return 'depth';
-      if (counted > values) return 'values';
+      if (level > depth) return { exceeded: 'depth', values: counted };
+      if (counted > values) return { exceeded: 'values', values: counted };
     } else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) {
       level -= 1;
     } else if (byte === COMMA) {
       counted += 1;
-      if (counted > values) return 'values';
+      if (counted > values) return { exceeded: 'values', values: counted };
     }
   }
-  return undefined;
+  return { exceeded: undefined, values: counted };
 }
 
 /** Most of a review is text: a loop of its own takes half the time. */

@@ -8,7 +8,7 @@ import {
   type UserInfo,
 } from './admission-request.ts';
 import { isList, isMap } from '../patch/json-value.ts';
-import { exceededLimit, type JsonLimits } from './json-limits.ts';
+import { type JsonLimits, measureJson } from './json-limits.ts';
 
 /**
  * The API server takes requests of 3 MiB (its `--max-request-body-bytes`), and etcd keeps objects of 1.5 MiB, which may
@@ -40,11 +40,17 @@ export class OversizeReviewError extends Error {
 
 /**
  * Strict about the members that are used, and without a word about others: later versions of Kubernetes may add some.
+ * `onMeasured` hears how much is in it before anything is made of that, and may throw.
  * @throws {MalformedReviewError} @throws {OversizeReviewError}
  */
-export function readAdmissionReview(bytes: Uint8Array): AdmissionRequest {
-  const exceeded = bytes.length > MAX_REVIEW_BYTES ? 'bytes' : exceededLimit(bytes, REVIEW_LIMITS);
+export function readAdmissionReview(
+  bytes: Uint8Array,
+  onMeasured: (values: number) => void = () => {},
+): AdmissionRequest {
+  if (bytes.length > MAX_REVIEW_BYTES) throw new OversizeReviewError(OVERSIZE.bytes, uidOfUnread(bytes));
+  const { exceeded, values } = measureJson(bytes, REVIEW_LIMITS);
   if (exceeded !== undefined) throw new OversizeReviewError(OVERSIZE[exceeded], uidOfUnread(bytes));
+  onMeasured(values);
   const review = objectAt(parse(bytes), 'the body');
   if (review['apiVersion'] !== 'admission.k8s.io/v1' || review['kind'] !== 'AdmissionReview') {
     throw malformed(

@@ -6,6 +6,8 @@ import { settle } from '../../../test/fakes/fake-clock.ts';
 import { observedRefusals } from '../../../test/fakes/observed-refusals.ts';
 import { responseOf, send, type SentReview } from '../../../test/fakes/webhook-client.ts';
 import type { AdmissionDecision, Decide } from '../../admission/review/admission-decision.ts';
+import { measureJson } from '../../admission/review/json-limits.ts';
+import { REVIEW_LIMITS } from '../../admission/review/read-admission-review.ts';
 import type { AuditEntry } from '../../observability/audit-record.ts';
 import { AuditUnavailableError } from '../../observability/audit-stream.ts';
 import { HttpServer } from '../serve/http-server.ts';
@@ -174,7 +176,7 @@ describe('the webhook refuses unread', () => {
     const { promise, resolve } = Promise.withResolvers<AdmissionDecision>();
     let asked = 0;
     const webhook = await start({
-      limits: { reviews: 2, bytes: 1_000_000 },
+      limits: { reviews: 2, bytes: 1_000_000, values: 100_000 },
       mutate: () => {
         asked += 1;
         return asked > 2 ? Promise.resolve({ outcome: 'allowed' }) : promise;
@@ -197,11 +199,34 @@ describe('the webhook refuses unread', () => {
   });
 
   it('more bytes at once than it may hold [review-quota]', async () => {
-    const webhook = await start({ limits: { reviews: 99, bytes: reviewBytes().length } });
+    const webhook = await start({ limits: { reviews: 99, bytes: reviewBytes().length, values: 100_000 } });
     expect(await webhook.send({ body: reviewBytes({ name: 'a-longer-name' }) })).toMatchObject({
       status: 503,
     });
     expect(responseOf(await webhook.send())['allowed']).toBe(true);
+  });
+
+  it('more values at once than there is room for, however short they are [review-values-quota]', async () => {
+    const { promise, resolve } = Promise.withResolvers<AdmissionDecision>();
+    ends.push(() => resolve({ outcome: 'allowed' }));
+    let asked = 0;
+    const { values } = measureJson(reviewBytes(), REVIEW_LIMITS);
+    const webhook = await start({
+      limits: { reviews: 99, bytes: 1_000_000, values: 2 * values - 1 },
+      mutate: () => {
+        asked += 1;
+        return asked > 1 ? Promise.resolve({ outcome: 'allowed' }) : promise;
+      },
+    });
+    const held = webhook.send();
+    await until(() => asked === 1);
+    expect(await webhook.send()).toMatchObject({ status: 503, text: expect.stringContaining('try again') });
+    resolve({ outcome: 'allowed' });
+    expect(responseOf(await held)['allowed']).toBe(true);
+    await until(async () => (await webhook.inFlight()) === 0);
+    expect(responseOf(await webhook.send())['allowed']).toBe(true);
+    expect(asked).toBe(2);
+    expect(await webhook.counted()).toEqual({ 'mutate allowed': 2, 'mutate overloaded': 1 });
   });
 });
 

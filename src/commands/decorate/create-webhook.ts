@@ -96,12 +96,25 @@ class ReviewOverError extends Error {
   override readonly name = 'ReviewOverError';
 }
 
+/** There is no room for what is in it now. */
+class ReviewOverloadError extends Error {
+  override readonly name = 'ReviewOverloadError';
+}
+
+const OVERLOADED: Unanswerable = {
+  status: 503,
+  text: 'Kerbridge checks as many requests as it can: try again',
+  outcome: 'overloaded',
+};
+
 /** One request, from its headers to its answer. */
 class WebhookCall {
   readonly #options: CallOptions;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #startedAt: number;
+  /** That the quota has counted. */
+  #values = 0;
 
   constructor(options: CallOptions, request: IncomingMessage, response: ServerResponse) {
     this.#options = options;
@@ -123,16 +136,12 @@ class WebhookCall {
     const hasRoom = quota.take(bytes);
     // check: review-quota
     if (!hasRoom) {
-      this.#refuse({
-        status: 503,
-        text: 'Kerbridge checks as many requests as it can: try again',
-        outcome: 'overloaded',
-      });
+      this.#refuse(OVERLOADED);
       return;
     }
     const gone = new AbortController();
     this.#response.once('close', () => {
-      quota.give(bytes);
+      quota.give({ bytes, values: this.#values });
       // Comes after each answer too, when nobody waits for anything any more.
       if (!this.#response.writableFinished) gone.abort(new ReviewOverError('the API server waits no longer'));
     });
@@ -173,7 +182,10 @@ class WebhookCall {
       const answer = await withDeadline(
         { clock, timeoutMs: reviewTimeMs(query), signal: gone, onTimeout },
         async (signal) => {
-          review = readAdmissionReview(await readBody(this.#request));
+          const body = await readBody(this.#request);
+          // Nobody would give back what is taken now.
+          signal.throwIfAborted();
+          review = readAdmissionReview(body, (values) => this.#takeValues(values));
           return await this.#decideInWriting(review, signal);
         },
       );
@@ -181,6 +193,12 @@ class WebhookCall {
     } catch (error) {
       this.#end(error, review);
     }
+  }
+
+  #takeValues(values: number): void {
+    // check: review-values-quota
+    if (!this.#options.quota.takeValues(values)) throw new ReviewOverloadError('too much is under way');
+    this.#values = values;
   }
 
   /** What is changed or refused, is written down before anybody hears of it. */
@@ -240,6 +258,8 @@ class WebhookCall {
       this.#sendReview(thrown.uid, { outcome: 'oversize', text: thrown.message });
     } else if (thrown instanceof OversizeReviewError) {
       this.#refuse({ status: 413, text: thrown.message, outcome: 'oversize' });
+    } else if (thrown instanceof ReviewOverloadError) {
+      this.#refuse(OVERLOADED);
     } else if (thrown instanceof MalformedReviewError) {
       this.#refuse({ status: 400, text: thrown.message, outcome: 'malformed' });
     } else if (this.#response.destroyed) {

@@ -18,18 +18,24 @@ export const WEBHOOK_SERVER_LIMITS: ServerLimits = {
 export interface ReviewLimits {
   /** Reviews under way. */
   readonly reviews: number;
-  /** Of all bodies that are held at once; what is made of them takes several times as much. */
+  /** Of all bodies that are held at once. */
   readonly bytes: number;
+  /**
+   * Of all that is made of them, which takes far more room than a body: some 180 bytes each (150,000 empty objects in 450 KB
+   * took 27 MB). As `JsonLimits` counts them.
+   */
+  readonly values: number;
 }
 
-/** A review of 100 KB is a large one. */
-export const REVIEW_QUOTA: ReviewLimits = { reviews: 600, bytes: 8 * MAX_REVIEW_BYTES };
+/** A review of 100 KB, with 6,000 values, is a large one. One as large as any may be has room, and then no other such. */
+export const REVIEW_QUOTA: ReviewLimits = { reviews: 600, bytes: 8 * MAX_REVIEW_BYTES, values: 600_000 };
 
 /** What is under way, in one. */
 export class ReviewQuota {
   readonly #limits: ReviewLimits;
   #reviews = 0;
   #bytes = 0;
+  #values = 0;
 
   constructor(limits: ReviewLimits) {
     this.#limits = limits;
@@ -47,8 +53,16 @@ export class ReviewQuota {
     return true;
   }
 
-  give(bytes: number): void {
+  /** Of a review that was taken, before anything is made of its body. As {@link take}. */
+  takeValues(values: number): boolean {
+    if (this.#values + values > this.#limits.values) return false;
+    this.#values += values;
+    return true;
+  }
+
+  give({ bytes, values }: { readonly bytes: number; readonly values: number }): void {
     this.#reviews -= 1;
     this.#bytes -= bytes;
+    this.#values -= values;
   }
 }
