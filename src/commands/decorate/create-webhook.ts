@@ -25,6 +25,15 @@ import {
   type ReviewOutcome,
   type ReviewPath,
 } from './review-record.ts';
+import {
+  couldNotCheck,
+  OVERLOADED,
+  ReviewOverError,
+  ReviewOverloadError,
+  sendText,
+  type Unanswerable,
+  type Unread,
+} from './webhook-answers.ts';
 import { REVIEW_QUOTA, type ReviewLimits, ReviewQuota } from './webhook-limits.ts';
 
 export interface WebhookOptions {
@@ -41,18 +50,6 @@ export interface WebhookOptions {
   readonly limits?: ReviewLimits;
   /** Audit only: no review that can be read is answered with a no, whatever went wrong. Default: false. */
   readonly letAllThrough?: boolean;
-}
-
-type Unread = 'malformed' | 'overloaded' | 'unauthenticated' | 'aborted';
-
-/**
- * An answer in HTTP, where there is no review to answer. The person sees the API server's own words for the status ("the
- * server is currently unable to handle the request"); the text is for operators.
- */
-interface Unanswerable {
-  readonly status: number;
-  readonly text: string;
-  readonly outcome: Unread | 'oversize';
 }
 
 const PATHS: Readonly<Record<string, ReviewPath>> = { '/mutate': 'mutate', '/validate': 'validate' };
@@ -90,22 +87,6 @@ interface CallOptions extends WebhookOptions {
   readonly path: ReviewPath;
   readonly query: string;
 }
-
-/** No time is left; or the caller has gone. */
-class ReviewOverError extends Error {
-  override readonly name = 'ReviewOverError';
-}
-
-/** There is no room for what is in it now. */
-class ReviewOverloadError extends Error {
-  override readonly name = 'ReviewOverloadError';
-}
-
-const OVERLOADED: Unanswerable = {
-  status: 503,
-  text: 'Kerbridge checks as many requests as it can: try again',
-  outcome: 'overloaded',
-};
 
 /** One request, from its headers to its answer. */
 class WebhookCall {
@@ -324,22 +305,4 @@ class WebhookCall {
       ...fields,
     });
   }
-}
-
-function couldNotCheck(dependency: 'time' | 'audit'): ReviewAnswer {
-  const why = dependency === 'time' ? 'in time' : 'as its audit log can’t be written';
-  return {
-    outcome: 'could-not-check',
-    dependency,
-    text: `Kerbridge could not check this ${why}: try again, and tell its operators if that does not help`,
-  };
-}
-
-/** Plain text: of any other type the API server takes nothing over. Node takes the rest of the body, and drops it. */
-function sendText(response: ServerResponse, status: number, text: string): void {
-  if (response.destroyed) return;
-  response.statusCode = status;
-  response.setHeader('Content-Type', 'text/plain; charset=utf-8');
-  response.setHeader('Content-Length', Buffer.byteLength(text));
-  response.end(text);
 }
