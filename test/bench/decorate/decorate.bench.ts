@@ -1,6 +1,7 @@
 import { temporaryFolder } from '../../integration/hadoop/hdfs-token-service.ts';
 import type { Bench } from '../bench.ts';
 import { measureCreate } from './created-pods.ts';
+import { startNamespaces } from './decorate-files.ts';
 import { measureReviewCpu } from './review-cpu.ts';
 import { measureWebhook, PACE_PER_SECOND } from './webhook-load.ts';
 
@@ -9,7 +10,9 @@ export const decorateBench: Bench = {
   name: 'decorate',
   run: async (print, record) => {
     await using folder = await temporaryFolder();
-    for (const { name, bytes, reviews, p50Ms, p99Ms } of await measureReviewCpu(folder.path)) {
+    using ends = new DisposableStack();
+    const { url } = ends.adopt(await startNamespaces(), ({ close }) => close());
+    for (const { name, bytes, reviews, p50Ms, p99Ms } of await measureReviewCpu(folder.path, url)) {
       print(
         `${name}: ${(bytes / 1_000).toFixed(0)} KB, ${p50Ms.toFixed(2)} ms of CPU, p99 ${p99Ms.toFixed(2)} (${reviews} reviews)`,
       );
@@ -17,7 +20,7 @@ export const decorateBench: Bench = {
       if (name === 'Deployment, mutate') record('decorateTemplateCpuMs100k', p50Ms);
     }
 
-    const webhook = await measureWebhook(folder.path);
+    const webhook = await measureWebhook(folder.path, url);
     for (const [name, figures] of Object.entries(webhook)) {
       const { perSecond, p50Ms, p99Ms, connections, errors, firstError } = figures;
       print(

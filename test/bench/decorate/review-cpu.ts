@@ -30,8 +30,8 @@ export interface CpuFigures {
  * Processor time of one review of an object of 100 KB, from its bytes to those of the answer, through the functions of the
  * webhook. The collection of garbage is in it.
  */
-export async function measureReviewCpu(folder: string): Promise<readonly CpuFigures[]> {
-  const { mutate, validate, close } = await openDecisions(folder);
+export async function measureReviewCpu(folder: string, apiServer: string): Promise<readonly CpuFigures[]> {
+  const { mutate, validate, close } = await openDecisions(folder, apiServer);
   const order = { name: 'train-0', namespace: 'team', bytes: BYTES };
   const pod = podOfSize(order);
   const deployment = deploymentOfSize(order);
@@ -57,9 +57,9 @@ export async function measureReviewCpu(folder: string): Promise<readonly CpuFigu
   return figures;
 }
 
-async function openDecisions(folder: string) {
+async function openDecisions(folder: string, apiServer: string) {
   const config = join(folder, 'in-process.yaml');
-  await writeFile(config, JSON.stringify(await decorateFiles(folder)));
+  await writeFile(config, JSON.stringify(await decorateFiles(folder, apiServer)));
   const plan = await planDecorate({ config }, systemClock);
   const keys = plan.files.signingKeys?.current;
   if (keys === undefined) throw new Error('there are no signing keys');

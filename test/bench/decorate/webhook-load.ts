@@ -23,8 +23,8 @@ export interface LoadFigures extends ReviewFigures {
  * A real `kerbridge decorate`, over TLS on connections that are kept, its audit in a file: at a constant pace of pods of
  * 5 KB, and then with as many as it can do.
  */
-export async function measureWebhook(folder: string): Promise<WebhookFigures> {
-  const decorate = await startDecorate({ dir: folder, config: await decorateFiles(folder) });
+export async function measureWebhook(folder: string, apiServer: string): Promise<WebhookFigures> {
+  const decorate = await startDecorate({ dir: folder, config: await decorateFiles(folder, apiServer) });
   const generator = start('../decorate/review-load.ts');
   const load = async (pace: ReviewLoad['pace']): Promise<LoadFigures> => {
     const order: ReviewLoad = { ...LOAD, port: decorate.port, pace };
