@@ -42,8 +42,9 @@ export function createValidation(parts: DecoratorParts): Decide {
 }
 
 /**
- * The UID of its namespace. Nothing is signed where the API server would not ask: somebody else may have reached our port, and could put the stamp on a
- * template before its namespace takes part. Where it does take part, the API server has every template stamped anew.
+ * The UID of its namespace. Nothing is signed where the API server would not ask: somebody else may have reached our port,
+ * and could put the stamp on a template before its namespace takes part. Where it does take part, the API server has every
+ * template stamped anew.
  */
 async function checkOptedIn(
   { namespace }: NamespacedReview,

@@ -63,5 +63,11 @@ export interface DecoratorParts {
   readonly randomName: (length: number) => string;
 }
 
+/** Where there are keys. */
+export interface PartsAndKeys {
+  readonly parts: DecoratorParts;
+  readonly keys: StampKeysNow;
+}
+
 /** On a workload, once: whoever changes the template of another makes it theirs. The value is their own user. */
 export const CLAIM_ANNOTATION = 'kerbridge.dev/claim';

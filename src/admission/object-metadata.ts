@@ -65,6 +65,11 @@ function onlyReference(references: readonly unknown[]): OwnerReference | undefin
   return isWhole ? { apiVersion, kind, name, uid } : undefined;
 }
 
+/** May be a custom resource's: Kubernetes asks for a dot in the group of a definition. Groups without one are its own. */
+export function isCustomGroup(group: string): boolean {
+  return group.includes('.');
+}
+
 /** `apps/Deployment`; of the core group the kind alone, as a template stamp has it. */
 export function groupKind(apiVersion: string, kind: string): string {
   const slash = apiVersion.indexOf('/');

@@ -9,6 +9,7 @@ import {
   controllerOf,
   soleOwnerOf,
   groupKind,
+  isCustomGroup,
   metadataText,
   type OwnerReference,
 } from './object-metadata.ts';
@@ -201,10 +202,9 @@ function earlierStamp(
   return isOfOwner(stamp) && isStillTheirs ? { outcome: 'stamped', stamp, text } : undefined;
 }
 
-/** Groups without a dot are Kubernetes' own. */
 function isBuiltIn(owner: OwnerReference | undefined): boolean {
   const [group = ''] = owner?.apiVersion.split('/') ?? [];
-  return !group.includes('.');
+  return !isCustomGroup(group);
 }
 
 export function describe({ kind, name }: { readonly kind: string; readonly name: string }): string {

@@ -1,6 +1,6 @@
 import { POD_STAMP_ANNOTATION, STAMPED_LABEL } from '../identity/stamps/stamp-annotations.ts';
 import { type PodStamp, signPodStamp, verifyPodStamp } from '../identity/stamps/pod-stamp.ts';
-import type { DecoratorParts, StampKeysNow } from './decorator-parts.ts';
+import type { DecoratorParts, PartsAndKeys } from './decorator-parts.ts';
 import { couldNotCheck, refuse, type Stopped } from './decisions.ts';
 import { nameOf } from './generated-name.ts';
 import { injectFetcher } from './inject/inject-fetcher.ts';
@@ -77,7 +77,7 @@ export const NO_KEYS: Stopped = couldNotCheck('signing-keys', 'the ID decorator 
 function stampFor(
   { namespace, object, userInfo }: PodReview,
   { podName, user }: Pick<PodStamp, 'podName' | 'user'>,
-  { parts, keys }: { readonly parts: DecoratorParts; readonly keys: StampKeysNow },
+  { parts, keys }: PartsAndKeys,
 ): string {
   const issuedAtSeconds = Math.floor(parts.clock.now() / 1_000);
   const requester = userInfo.username;

@@ -4,7 +4,7 @@ import { signTemplateStamp } from '../identity/stamps/template-stamp.ts';
 import {
   CLAIM_ANNOTATION,
   type DecoratorParts,
-  type StampKeysNow,
+  type PartsAndKeys,
   type DigestedTemplate,
 } from './decorator-parts.ts';
 import { refuse, type Stopped } from './decisions.ts';
@@ -60,15 +60,10 @@ export async function stampTemplates(
   return warnings.length === 0 ? written : { ...written, warnings };
 }
 
-interface Context {
-  readonly parts: DecoratorParts;
-  readonly keys: StampKeysNow;
-}
-
 async function decide(
   review: TemplateReview,
   places: readonly DigestedTemplate[],
-  context: Context,
+  context: PartsAndKeys,
   signal: AbortSignal,
 ): Promise<TemplateStampings> {
   const { parts } = context;
@@ -88,7 +83,7 @@ async function decide(
 async function ofController(
   review: TemplateReview,
   places: readonly DigestedTemplate[],
-  { parts, keys }: Context,
+  { parts, keys }: PartsAndKeys,
   signal: AbortSignal,
 ): Promise<TemplateStampings> {
   const controller = controllerOf(review.object);
@@ -121,7 +116,7 @@ function write(
   name: string,
   places: readonly DigestedTemplate[],
   stampings: readonly TemplateStamping[],
-  { parts, keys }: Context,
+  { parts, keys }: PartsAndKeys,
 ): AdmissionDecision {
   const draft = new Draft(review.object);
   if (review.operation === 'CREATE') draft.set(['metadata', 'name'], name);

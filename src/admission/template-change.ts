@@ -3,7 +3,7 @@ import type { StampPublicKeys } from '../identity/stamps/stamp-keys.ts';
 import type { TemplateStamp } from '../identity/stamps/template-stamp.ts';
 import {
   CLAIM_ANNOTATION,
-  type DecoratorParts,
+  type PartsAndKeys,
   type StampKeysNow,
   type DigestedTemplate,
 } from './decorator-parts.ts';
@@ -13,7 +13,7 @@ import { mayKeep } from './keep-identity.ts';
 import { quote } from './requester/quote.ts';
 import type { TemplateReview, TemplateStamping, TemplateStampings } from './stamp-templates.ts';
 import { namedUserOf } from './named-user.ts';
-import { isOfNamespace, ownStampOf, stampAt } from './own-stamp.ts';
+import { isOfNamespace, namespaceOf, ownStampOf, stampAt } from './own-stamp.ts';
 import { checkNamed, findOwnerStamp } from './owner-stamp.ts';
 import { askRequester, type RequesterUser } from './whose-pod.ts';
 
@@ -32,7 +32,7 @@ interface Before {
 export async function judgeChange(
   review: TemplateReview,
   places: readonly DigestedTemplate[],
-  { parts, keys }: Context,
+  { parts, keys }: PartsAndKeys,
   signal: AbortSignal,
 ): Promise<TemplateStampings> {
   const found = parts.findTemplates(review.resource, review.oldObject);
@@ -83,15 +83,10 @@ interface Change {
   readonly claim: string | undefined;
 }
 
-interface Context {
-  readonly parts: DecoratorParts;
-  readonly keys: StampKeysNow;
-}
-
 async function judgeContent(
   review: TemplateReview,
   { place, stamped, own, asked, claim }: Change,
-  { parts, keys }: Context,
+  { parts, keys }: PartsAndKeys,
   signal: AbortSignal,
 ): Promise<TemplateStamping | Stopped> {
   const requester = review.userInfo.username;
@@ -102,13 +97,7 @@ async function judgeContent(
     if (claim === asked.user || own?.user === asked.user)
       return { outcome: 'stamped', user: asked.user, requester };
     if (owner === undefined || owner === asked.user)
-      return (
-        refuseWhatAnotherWrote(review, place, asked.user, keys) ?? {
-          outcome: 'stamped',
-          user: asked.user,
-          requester,
-        }
-      );
+      return stampUnlessAnothers(review, place, asked.user, keys);
     // check: claim-of-oneself
     if (claim !== undefined)
       return refuse(
@@ -127,7 +116,7 @@ async function judgeContent(
       `${place.pointer} of ${quote(metadataText(review.object, 'name') ?? '')} speaks for ${quote(owner)}: ask them to make the change; or set the annotation ${CLAIM_ANNOTATION} to your own user, and its pods speak for you; or ask an administrator for the verb keep-identity on it`,
       owner,
     );
-  return refuseWhatAnotherWrote(review, place, owner, keys) ?? { outcome: 'stamped', user: owner, requester };
+  return stampUnlessAnothers(review, place, owner, keys);
 }
 
 /**
@@ -137,11 +126,11 @@ async function judgeContent(
 async function judgeControllers(
   review: TemplateReview,
   { place, stamped }: Pick<Change, 'place' | 'stamped'>,
-  { parts, keys }: Context,
+  { parts, keys }: PartsAndKeys,
   signal: AbortSignal,
 ): Promise<TemplateStamping | Stopped> {
   if (stamped === undefined || stamped.stamp.digest !== stamped.digest) return { outcome: 'nobody' };
-  const { namespace, namespaceUid, oldObject, userInfo } = review;
+  const { namespace, oldObject, userInfo } = review;
   const problem = await checkNamed(stamped.stamp, review, ownNameOf(review), parts, signal);
   if (problem?.outcome === 'could-not-check') return problem;
   // check: changed-template-names-object
@@ -149,7 +138,7 @@ async function judgeControllers(
   const { user } = stamped.stamp;
   if (!parts.isExempt(userInfo, 'keep-identity', namespace)) {
     const owner = controllerOf(oldObject) ?? soleOwnerOf(oldObject);
-    const made = { namespace, namespaceUid, owner, templateStamp: undefined, restampedFor: user };
+    const made = { ...namespaceOf(review), owner, templateStamp: undefined, restampedFor: user };
     const from = await findOwnerStamp(made, keys.all, parts, signal);
     if (from.outcome === 'could-not-check') return from;
     // check: controllers-change-owned
@@ -163,13 +152,13 @@ async function judgeControllers(
   return { outcome: 'stamped', user, requester: userInfo.username };
 }
 
-/** As `kubectl rollout undo` brings a template from a history in which others may write. */
-function refuseWhatAnotherWrote(
+/** `kubectl rollout undo` brings a template, with its stamp, from a history in which others may write. */
+function stampUnlessAnothers(
   review: TemplateReview,
   place: DigestedTemplate,
   user: string,
   keys: StampKeysNow,
-): Stopped | undefined {
+): TemplateStamping | Stopped {
   const brought = stampAt(place, keys.all);
   const isTheirs = brought !== undefined && isOfNamespace(brought, review) && brought.digest === place.digest;
   // check: brought-template-own
@@ -179,7 +168,7 @@ function refuseWhatAnotherWrote(
       `${place.pointer} is what ${quote(brought.user)} wrote, by the stamp that it comes with: choose another version; or, to run it as yourself, set the annotation ${CLAIM_ANNOTATION} to your own user`,
       user,
     );
-  return undefined;
+  return { outcome: 'stamped', user, requester: review.userInfo.username };
 }
 
 function ownNameOf({ kind: { group, version, kind }, oldObject }: TemplateReview): {

@@ -1,4 +1,5 @@
 import type { ReadStoredSchemas } from '../admission/look-ups.ts';
+import { isCustomGroup } from '../admission/object-metadata.ts';
 import type { StoredSchema } from '../admission/templates/schema-keeps.ts';
 import type { Clock } from '../time/clock.ts';
 import { fieldOf } from './api-reply.ts';
@@ -25,8 +26,7 @@ export function createStoredSchemas(options: StoredSchemasOptions): ReadStoredSc
   const { transport, server, clock } = options;
   const known = new Map<string, { readonly readAt: number; readonly versions: readonly Version[] }>();
   return async ({ group, version, resource }, { signal }) => {
-    // Kubernetes asks for a dot in the group of a definition.
-    if (!group.includes('.')) return [];
+    if (!isCustomGroup(group)) return [];
     const name = `${resource}.${group}`;
     let found = known.get(name);
     if (found === undefined || clock.uptime() - found.readAt > BELIEVED_MS) {
