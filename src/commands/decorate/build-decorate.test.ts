@@ -150,6 +150,28 @@ async function stamped({ review }: Replica, request: Record<string, unknown> = {
   return patched(podRequest(request)['object'], patch);
 }
 
+/** The review of another image in a Deployment of alice's, by whoever it is. */
+async function changeOfDeployment({
+  review,
+}: Replica): Promise<(userInfo: object) => Record<string, unknown>> {
+  const deployment = (image: string) => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web', namespace: 'lab' },
+    spec: { template: { metadata: {}, spec: { containers: [{ name: 'main', image }] } } },
+  });
+  const of = { group: 'apps', version: 'v1' };
+  const request = {
+    kind: { ...of, kind: 'Deployment' },
+    resource: { ...of, resource: 'deployments' },
+    name: 'web',
+  };
+  const { patch } = await review('/mutate', { ...request, object: deployment('a:1') });
+  const oldObject = patched(deployment('a:1'), patch);
+  const object = deployment('b:2');
+  return (userInfo) => ({ ...request, operation: 'UPDATE', oldObject, object, userInfo });
+}
+
 describe('buildDecorate', () => {
   it('takes what another replica has stamped, and not what nobody has', async () => {
     const { replica } = await cluster();
@@ -214,31 +236,10 @@ describe('buildDecorate', () => {
     const { replica, asked } = await cluster();
     const one = await replica();
     await one.app.start();
-    const deployment = (image: string) => ({
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name: 'web', namespace: 'lab' },
-      spec: { template: { metadata: {}, spec: { containers: [{ name: 'main', image }] } } },
-    });
-    const of = { group: 'apps', version: 'v1' };
-    const request = {
-      kind: { ...of, kind: 'Deployment' },
-      resource: { ...of, resource: 'deployments' },
-      name: 'web',
-    };
-    const oldObject = patched(
-      deployment('a:1'),
-      (await one.review('/mutate', { ...request, object: deployment('a:1') })).patch,
-    );
-    const change = (username: string) => ({
-      ...request,
-      operation: 'UPDATE',
-      oldObject,
-      object: deployment('b:2'),
-      userInfo: { username, groups: ['g'], extra: { key: ['value'] } },
-    });
-    expect(await one.review('/mutate', change('keeper'))).toMatchObject({ allowed: true });
-    expect(await one.review('/mutate', change('bob'))).toMatchObject({
+    const change = await changeOfDeployment(one);
+    const by = (username: string) => change({ username, groups: ['g'], extra: { key: ['value'] } });
+    expect(await one.review('/mutate', by('keeper'))).toMatchObject({ allowed: true });
+    expect(await one.review('/mutate', by('bob'))).toMatchObject({
       allowed: false,
       status: { code: 403 },
     });
@@ -271,28 +272,14 @@ describe('buildDecorate', () => {
     const { replica } = await cluster();
     const one = await replica();
     await one.app.start();
-    const deployment = (image: string) => ({
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      metadata: { name: 'web', namespace: 'lab' },
-      spec: { template: { metadata: {}, spec: { containers: [{ name: 'main', image }] } } },
-    });
-    const of = { group: 'apps', version: 'v1' };
-    const request = {
-      kind: { ...of, kind: 'Deployment' },
-      resource: { ...of, resource: 'deployments' },
-      name: 'web',
-    };
-    const made = await one.review('/mutate', { ...request, object: deployment('a:1') });
-    const oldObject = patched(deployment('a:1'), made.patch);
+    const change = await changeOfDeployment(one);
     const userInfo = {
       username,
       uid: 'uid-of-the-account',
       groups: [],
       extra: { 'authentication.kubernetes.io/credential-id': ['JTI=1'] },
     };
-    const change = { ...request, operation: 'UPDATE', oldObject, object: deployment('b:2'), userInfo };
-    expect(await one.review('/mutate', change)).toMatchObject({ allowed });
+    expect(await one.review('/mutate', change(userInfo))).toMatchObject({ allowed });
   });
 
   describe('for audit only', () => {

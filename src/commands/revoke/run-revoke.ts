@@ -8,7 +8,7 @@ import {
   type Revocation,
   type RevocationSubject,
 } from '../../identity/revocations.ts';
-import { type KubernetesApi, loadKubernetesApi } from '../../kubernetes/kubernetes-api.ts';
+import type { KubernetesApi } from '../../kubernetes/kubernetes-api.ts';
 import { KubernetesApiError } from '../../kubernetes/kubernetes-api-error.ts';
 import {
   createRevocationsConfigMap,
@@ -18,6 +18,7 @@ import {
 import { explainKubernetesFailure } from '../operator/explain-failure.ts';
 import { printable } from '../operator/format-table.ts';
 import { type KubernetesOptions, type ObjectId, OPERATOR_EXIT } from '../operator/operator-command.ts';
+import { withKubernetes } from '../operator/with-kubernetes.ts';
 import { parseRevocationsText } from '../revocations-text.ts';
 import type { Terminal } from '../terminal.ts';
 import { describeResult, type RevokeResult } from './describe-result.ts';
@@ -52,16 +53,10 @@ export async function revokeWithKubeconfig(
   task: RevokeTask,
   terminal: Terminal,
 ): Promise<number> {
-  let kubernetes: KubernetesApi;
   try {
-    kubernetes = loadKubernetesApi(source);
+    return await withKubernetes(source, (kubernetes) => runRevoke(task, { kubernetes, terminal }));
   } catch (error) {
     return fail(error, task, terminal);
-  }
-  try {
-    return await runRevoke(task, { kubernetes, terminal });
-  } finally {
-    kubernetes.close();
   }
 }
 

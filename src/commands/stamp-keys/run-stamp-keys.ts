@@ -1,9 +1,10 @@
 import { createPublicKeys, newSigningKey, type StampSigningKey } from '../../identity/stamps/stamp-keys.ts';
-import { type KubernetesApi, loadKubernetesApi } from '../../kubernetes/kubernetes-api.ts';
+import type { KubernetesApi } from '../../kubernetes/kubernetes-api.ts';
 import type { SecretRecords } from '../../kubernetes/secret-records.ts';
 import { STAMP_KEYS_SECRETS } from '../decorate/stamp-key-secret.ts';
 import { explainKubernetesFailure } from '../operator/explain-failure.ts';
 import { type KubernetesOptions, type ObjectId, OPERATOR_EXIT } from '../operator/operator-command.ts';
+import { withKubernetes } from '../operator/with-kubernetes.ts';
 import type { Terminal } from '../terminal.ts';
 import { announce, promote, retire, StampKeysRefusal } from './change-keys.ts';
 import { describeResult, type StampKeysResult } from './describe-result.ts';
@@ -35,18 +36,14 @@ export async function stampKeysWithKubeconfig(
   task: StampKeysTask,
   terminal: Terminal,
 ): Promise<number> {
-  let kubernetes: KubernetesApi;
   try {
-    kubernetes = loadKubernetesApi(source);
+    return await withKubernetes(source, (kubernetes) => {
+      const { namespace } = task.secret;
+      const secrets = kubernetes.createSecretRecords({ ...STAMP_KEYS_SECRETS, namespace });
+      return runStampKeys(task, { kubernetes, secrets, newKey: newSigningKey, terminal });
+    });
   } catch (error) {
     return fail(error, terminal);
-  }
-  try {
-    const { namespace } = task.secret;
-    const secrets = kubernetes.createSecretRecords({ ...STAMP_KEYS_SECRETS, namespace });
-    return await runStampKeys(task, { kubernetes, secrets, newKey: newSigningKey, terminal });
-  } finally {
-    kubernetes.close();
   }
 }
 

@@ -2,11 +2,11 @@ import {
   readServiceAccountToken,
   ServiceAccountTokenFileError,
 } from '../../fetch-client/read-service-account-token.ts';
-import { loadKubernetesApi } from '../../kubernetes/kubernetes-api.ts';
 import type { Secret } from '../../observability/secret.ts';
 import { explainKubernetesFailure } from '../operator/explain-failure.ts';
 import { formatTable, printable } from '../operator/format-table.ts';
 import { type KubernetesOptions, type ObjectId, OPERATOR_EXIT } from '../operator/operator-command.ts';
+import { withKubernetes } from '../operator/with-kubernetes.ts';
 import type { Terminal } from '../terminal.ts';
 import { type ListedTokens, requestTokens, type TokensReply } from './request-tokens.ts';
 import { CaFileError, readCaFile } from '../../fetch-client/read-ca-file.ts';
@@ -85,15 +85,9 @@ const EXIT: Readonly<Record<TokensReply['outcome'], number>> = {
 async function getToken({ source, audience }: TokensTask): Promise<Secret<string>> {
   if ('tokenFile' in source) return await readServiceAccountToken(source.tokenFile);
   const { serviceAccount, ...kubernetesSource } = source;
-  const kubernetes = loadKubernetesApi(kubernetesSource);
-  try {
-    return await kubernetes.requestServiceAccountToken(serviceAccount, {
-      audience,
-      lifetimeMs: TOKEN_LIFETIME_MS,
-    });
-  } finally {
-    kubernetes.close();
-  }
+  return await withKubernetes(kubernetesSource, (kubernetes) =>
+    kubernetes.requestServiceAccountToken(serviceAccount, { audience, lifetimeMs: TOKEN_LIFETIME_MS }),
+  );
 }
 
 /** Two URLs may lead to the same process, as behind a Service. */
