@@ -4,6 +4,7 @@ import { parseAllDocuments, parse } from 'yaml';
 import type { ApiCaller } from '../integration/api-caller.ts';
 import { type DecorateProcess, startDecorate } from '../integration/decorate-process.ts';
 import { kubeconfigFor, loadConfig } from '../integration/kubernetes-objects.ts';
+import { readPublishedKeys } from '../integration/published-stamp-keys.ts';
 import { tokenIn } from '../integration/run-pod.ts';
 import { freePort } from '../integration/serve-process.ts';
 
@@ -79,7 +80,7 @@ export async function startDemoDecorator(
   });
   disposables.defer(() => process.stop());
   const stampKeysFile = join(folder, 'stamp-keys.json');
-  await writeFile(stampKeysFile, await publishedKeys(api));
+  await writeFile(stampKeysFile, await readPublishedKeys(api));
   const all = disposables.move();
   return { process, stampKeysFile, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
@@ -101,12 +102,4 @@ async function apply(api: ApiCaller, manifest: Manifest, plural: string): Promis
   const path = `${group}${namespace}/${plural}/${metadata.name}`;
   await api.must(path, { method: 'PATCH', kind: 'apply', body: manifest });
   return path;
-}
-
-async function publishedKeys(api: ApiCaller): Promise<string> {
-  const path = `/api/v1/namespaces/${OWN}/configmaps/kerbridge-stamp-keys`;
-  const { data } = (await api.must(path, { method: 'GET' })) as { data?: Record<string, string> };
-  const text = data?.['stamp-keys.json'];
-  if (text === undefined) throw new Error('decorate has published no keys');
-  return text;
 }

@@ -1,5 +1,6 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stringify } from 'yaml';
 import { parsePublicKeys } from '../../../src/identity/stamps/read-stamp-keys.ts';
 import { verifyPodStamp, type PodStamp } from '../../../src/identity/stamps/pod-stamp.ts';
 import type { StampPublicKeys } from '../../../src/identity/stamps/stamp-keys.ts';
@@ -11,6 +12,7 @@ import { type DecorateProcess, startDecorate } from '../decorate-process.ts';
 import { DEPLOY } from '../deploy/deploy-copy.ts';
 import { type Kubectl, openKubectl } from '../deploy/kubectl.ts';
 import { temporaryFolder } from '../hadoop/hdfs-token-service.ts';
+import { readPublishedKeys } from '../published-stamp-keys.ts';
 import { createReadyNode } from '../ready-node.ts';
 import { freePort } from '../serve-process.ts';
 import { until } from '../until.ts';
@@ -173,6 +175,21 @@ export class DecorateWorld implements AsyncDisposable {
     return this.decorate;
   }
 
+  /** Starts it anew with a requestersFile that says this, on top of its version; `change` is as in {@link start}. */
+  async startWithRequesters(requesters: object, change: object = {}): Promise<void> {
+    await this.stop();
+    const requestersFile = join(this.folder, 'requesters.yaml');
+    await writeFile(requestersFile, stringify({ version: 1, ...requesters }));
+    await this.start([], { requestersFile, ...change });
+  }
+
+  /** Resolves when the API server has resources of these definitions. */
+  async define(...definitions: readonly object[]): Promise<void> {
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: definitions });
+    await this.kubectl.must(['create', '--filename=-'], { input });
+    await this.kubectl.must(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  }
+
   async stop(): Promise<void> {
     await this.decorate?.stop();
     this.decorate = undefined;
@@ -186,9 +203,7 @@ export class DecorateWorld implements AsyncDisposable {
   }
 
   async publishedKeys(): Promise<StampPublicKeys> {
-    const path = `/api/v1/namespaces/${OWN}/configmaps/kerbridge-stamp-keys`;
-    const { data } = (await this.api.must(path, { method: 'GET' })) as { data?: Record<string, string> };
-    const read = parsePublicKeys(data?.['stamp-keys.json'] ?? '');
+    const read = parsePublicKeys(await readPublishedKeys(this.api));
     if (!read.ok) throw new Error('the published keys are none');
     return read.keys;
   }

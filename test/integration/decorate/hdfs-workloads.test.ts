@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { stringify } from 'yaml';
 import { systemClock } from '../../../src/time/clock.ts';
 import type { ApiObject, Requester } from '../api-caller.ts';
 import { definition, OPEN } from '../forgery/job-definitions.ts';
@@ -9,6 +8,7 @@ import { tokenOf } from '../forgery/webhook-trials.ts';
 import { runPod } from '../run-pod.ts';
 import type { ServeProcess } from '../serve-process.ts';
 import { AUDIENCE } from '../serve/serve-world.ts';
+import { grantClusterRole } from '../cluster-role.ts';
 import { until } from '../until.ts';
 import { ALICE, ANNOTATION, BOB, type DecorateWorld, podsPath, TEAM } from './decorate-world.ts';
 import { ask, hadoopPodSpec, HdfsWorld, ownersIn } from './hdfs-world.ts';
@@ -29,44 +29,33 @@ let operator: Requester;
 beforeAll(async () => {
   hdfs = await HdfsWorld.open();
   world = hdfs.decorated;
-  const { api, kubectl } = world;
-  const input = JSON.stringify(definition('kubeflow.org', 'TFJob', OPEN));
-  await kubectl.must(['create', '--filename=-'], { input });
-  await kubectl.must(['wait', '--for=condition=Established', '--timeout=30s', 'crd/tfjobs.kubeflow.org']);
+  const { api } = world;
+  await world.define(definition('kubeflow.org', 'TFJob', OPEN));
   await world.createNamespace('platform');
   for (const { namespace, name } of [DRIVER, HUB, OPERATOR])
     await api.must(`/api/v1/namespaces/${namespace}/serviceaccounts`, {
       method: 'POST',
       body: { metadata: { name } },
     });
-  const rbac = '/apis/rbac.authorization.k8s.io/v1';
   // Not all verbs: among them would be keep-identity.
   const verbs = ['get', 'list', 'create', 'update', 'patch', 'delete'];
   const rules = [
     { apiGroups: [''], resources: ['pods'], verbs },
     { apiGroups: ['kubeflow.org'], resources: ['tfjobs'], verbs },
   ];
-  const metadata = { name: 'makes-pods' };
-  await api.must(`${rbac}/clusterroles`, { method: 'POST', body: { metadata, rules } });
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: metadata.name };
   const subjects = [
     ...[DRIVER, HUB, OPERATOR].map((account) => ({ kind: 'ServiceAccount', ...account })),
     { kind: 'Group', name: 'analysts', apiGroup: 'rbac.authorization.k8s.io' },
   ];
-  await api.must(`${rbac}/clusterrolebindings`, { method: 'POST', body: { metadata, roleRef, subjects } });
+  await grantClusterRole(api, 'makes-pods', { rules, subjects });
   hub = await tokenOf(world, HUB);
   operator = await tokenOf(world, OPERATOR);
 
-  await world.stop();
-  const requestersFile = join(world.folder, 'requesters.yaml');
-  const file = {
-    version: 1,
+  await world.startWithRequesters({
     trustedControllers: ['builtin', operator.user],
     delegates: [{ account: hub.user, users: ['alice', 'bob'], namespaces: [TEAM] }],
     otherRequesters: 'themselves',
-  };
-  await writeFile(requestersFile, stringify(file));
-  await world.start([], { requestersFile });
+  });
   const keysFile = join(world.folder, 'stamp-keys.json');
   await writeFile(keysFile, await hdfs.publishedKeys());
   serve = await hdfs.serve(keysFile);

@@ -5,7 +5,9 @@ import { decodeTokenIdentifier } from '../../../src/hadoop/codec/token-identifie
 import type { Secret } from '../../../src/observability/secret.ts';
 import { readStack, type Stack } from '../../stack/stack.ts';
 import type { ApiObject } from '../api-caller.ts';
+import { grantClusterRole } from '../cluster-role.ts';
 import { kubeconfigFor, LEAST_RULES, loadConfig } from '../kubernetes-objects.ts';
+import { readPublishedKeys } from '../published-stamp-keys.ts';
 import { runPod, tokenIn } from '../run-pod.ts';
 import { type ServeProcess, startServe } from '../serve-process.ts';
 import { type Answer, askCredentials, AUDIENCE } from '../serve/serve-world.ts';
@@ -65,26 +67,16 @@ export class HdfsWorld implements AsyncDisposable {
     await this.decorated.createNamespace(SERVE);
     const accounts = `/api/v1/namespaces/${SERVE}/serviceaccounts`;
     await api.must(accounts, { method: 'POST', body: { metadata: { name: SERVE } } });
-    const rbac = '/apis/rbac.authorization.k8s.io/v1';
-    const metadata = { name: SERVE };
-    await api.must(`${rbac}/clusterroles`, { method: 'POST', body: { metadata, rules: LEAST_RULES } });
     const subjects = [{ kind: 'ServiceAccount', name: SERVE, namespace: SERVE }];
-    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: SERVE };
-    await api.must(`${rbac}/clusterrolebindings`, { method: 'POST', body: { metadata, roleRef, subjects } });
+    await grantClusterRole(api, SERVE, { rules: LEAST_RULES, subjects });
     const own = await api.must(`${accounts}/${SERVE}/token`, { method: 'POST', body: { spec: {} } });
     const admin = loadConfig(stack.kubernetes.kubeconfig.admin);
     await writeFile(this.#kubeconfig, await kubeconfigFor(admin, tokenIn(own)), { mode: 0o600 });
   }
 
-  /** The public keys as `decorate` has published them: the text of the file that `serve` finds in its volume. */
+  /** See `readPublishedKeys`. */
   async publishedKeys(): Promise<string> {
-    const path = '/api/v1/namespaces/kerbridge/configmaps/kerbridge-stamp-keys';
-    const { data } = (await this.decorated.api.must(path, { method: 'GET' })) as {
-      data?: Record<string, string>;
-    };
-    const text = data?.['stamp-keys.json'];
-    if (text === undefined) throw new Error('decorate has published no keys');
-    return text;
+    return await readPublishedKeys(this.decorated.api);
   }
 
   async serve(stampKeysFile: string): Promise<ServeProcess> {

@@ -1,9 +1,7 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { stringify } from 'yaml';
 import type { ApiObject, Requester, Write } from '../api-caller.ts';
 import { ALICE, ANNOTATION, BOB, DecorateWorld, TEAM } from '../decorate/decorate-world.ts';
+import { grantClusterRole } from '../cluster-role.ts';
 import { until } from '../until.ts';
 import { definition, OPEN } from './job-definitions.ts';
 import { refusalOf, tokenOf } from './webhook-trials.ts';
@@ -14,7 +12,6 @@ import { refusalOf, tokenOf } from './webhook-trials.ts';
  */
 
 const OPERATOR = { namespace: 'operators', name: 'notebooks' };
-const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 
 let world: DecorateWorld;
 /** A trusted controller by the requesters file. */
@@ -22,11 +19,8 @@ let operator: Requester;
 
 beforeAll(async () => {
   world = await DecorateWorld.open();
-  const { api, kubectl } = world;
-  await kubectl.must(['create', '--filename=-'], {
-    input: JSON.stringify(definition('kubeflow.org', 'Notebook', OPEN)),
-  });
-  await kubectl.must(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  const { api } = world;
+  await world.define(definition('kubeflow.org', 'Notebook', OPEN));
   await world.createNamespace(OPERATOR.namespace);
   const account = { metadata: { name: OPERATOR.name } };
   const accounts = `/api/v1/namespaces/${OPERATOR.namespace}/serviceaccounts`;
@@ -35,32 +29,27 @@ beforeAll(async () => {
   const verbs = ['get', 'list', 'create', 'update', 'patch', 'delete'];
   const notebooks = { apiGroups: ['kubeflow.org'], resources: ['notebooks', 'notebooks/finalizers'], verbs };
   const sets = { apiGroups: ['apps'], resources: ['statefulsets'], verbs };
-  await grant('notebooks-edit', [notebooks], {
-    kind: 'Group',
-    name: 'analysts',
-    apiGroup: 'rbac.authorization.k8s.io',
+  await grantClusterRole(api, 'notebooks-edit', {
+    rules: [notebooks],
+    subjects: [
+      {
+        kind: 'Group',
+        name: 'analysts',
+        apiGroup: 'rbac.authorization.k8s.io',
+      },
+    ],
   });
-  await grant('notebooks-operator', [notebooks, sets], { kind: 'ServiceAccount', ...OPERATOR });
+  await grantClusterRole(api, 'notebooks-operator', {
+    rules: [notebooks, sets],
+    subjects: [{ kind: 'ServiceAccount', ...OPERATOR }],
+  });
   operator = await tokenOf(world, OPERATOR);
-  await world.stop();
-  const requestersFile = join(world.folder, 'requesters.yaml');
   const trustedControllers = ['builtin', operator.user];
-  await writeFile(
-    requestersFile,
-    stringify({ version: 1, trustedControllers, otherRequesters: 'themselves' }),
-  );
-  await world.start([], { requestersFile });
+  await world.startWithRequesters({ trustedControllers, otherRequesters: 'themselves' });
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });
-
-async function grant(name: string, rules: readonly object[], subject: object): Promise<void> {
-  await world.api.must(`${RBAC}/clusterroles`, { method: 'POST', body: { metadata: { name }, rules } });
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name };
-  const body = { metadata: { name }, roleRef, subjects: [subject] };
-  await world.api.must(`${RBAC}/clusterrolebindings`, { method: 'POST', body });
-}
 
 const notebookPath = (name = ''): string =>
   `/apis/kubeflow.org/v1/namespaces/${TEAM}/notebooks${name === '' ? '' : `/${name}`}`;

@@ -1,9 +1,7 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { stringify } from 'yaml';
 import type { ApiObject, Requester, Write } from '../api-caller.ts';
 import { ALICE, ANNOTATION, BOB, DecorateWorld, OWN, podsPath, TEAM } from '../decorate/decorate-world.ts';
+import { grantClusterRole } from '../cluster-role.ts';
 import { until } from '../until.ts';
 import { definition, OPEN, PRUNING } from './job-definitions.ts';
 import { refusalOf, tokenOf } from './webhook-trials.ts';
@@ -17,16 +15,12 @@ let operator: Requester;
 
 beforeAll(async () => {
   world = await DecorateWorld.open();
-  const { api, kubectl } = world;
-  const definitions = [
+  const { api } = world;
+  await world.define(
     definition('kubeflow.org', 'TFJob', OPEN),
     definition('kubeflow.org', 'PyTorchJob', PRUNING),
     definition('test.example.com', 'RingJob', OPEN),
-  ];
-  await kubectl.must(['create', '--filename=-'], {
-    input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items: definitions }),
-  });
-  await kubectl.must(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  );
   await world.createNamespace(OPERATOR.namespace);
   await api.must(`/api/v1/namespaces/${OPERATOR.namespace}/serviceaccounts`, {
     method: 'POST',
@@ -35,17 +29,30 @@ beforeAll(async () => {
   // Not all verbs: among them would be keep-identity.
   const verbs = ['get', 'list', 'create', 'update', 'patch', 'delete'];
   const jobs = { apiGroups: ['kubeflow.org', 'test.example.com'], resources: ['*'], verbs };
-  await grant('jobs-edit', [jobs], {
-    kind: 'Group',
-    name: 'analysts',
-    apiGroup: 'rbac.authorization.k8s.io',
+  await grantClusterRole(api, 'jobs-edit', {
+    rules: [jobs],
+    subjects: [
+      {
+        kind: 'Group',
+        name: 'analysts',
+        apiGroup: 'rbac.authorization.k8s.io',
+      },
+    ],
   });
   const pods = { apiGroups: [''], resources: ['pods'], verbs: ['create'] };
-  await grant('operator', [pods, jobs], { kind: 'ServiceAccount', ...OPERATOR });
-  await grant('decorate-reads-rings', [{ ...jobs, verbs: ['get'] }], {
-    kind: 'ServiceAccount',
-    name: 'kerbridge-decorate',
-    namespace: OWN,
+  await grantClusterRole(api, 'operator', {
+    rules: [pods, jobs],
+    subjects: [{ kind: 'ServiceAccount', ...OPERATOR }],
+  });
+  await grantClusterRole(api, 'decorate-reads-rings', {
+    rules: [{ ...jobs, verbs: ['get'] }],
+    subjects: [
+      {
+        kind: 'ServiceAccount',
+        name: 'kerbridge-decorate',
+        namespace: OWN,
+      },
+    ],
   });
   operator = await tokenOf(world, OPERATOR);
 
@@ -65,13 +72,7 @@ beforeAll(async () => {
     const body = [{ op: 'add', path: `/webhooks/${index}/rules/-`, value: rule }];
     await api.must(path, { method: 'PATCH', kind: 'JSON', body });
   }
-  await world.stop();
-  const requestersFile = join(world.folder, 'requesters.yaml');
   const trustedControllers = ['builtin', operator.user];
-  await writeFile(
-    requestersFile,
-    stringify({ version: 1, trustedControllers, otherRequesters: 'themselves' }),
-  );
   const places = [
     {
       annotations: '/spec/workers/*/template/metadata/annotations',
@@ -79,7 +80,8 @@ beforeAll(async () => {
     },
   ];
   const customResources = [{ resource: 'ringjobs.test.example.com', places }];
-  await world.start([], { requestersFile, templates: { customResources } });
+  const requesters = { trustedControllers, otherRequesters: 'themselves' };
+  await world.startWithRequesters(requesters, { templates: { customResources } });
   await until('the webhooks know RingJobs', async () => {
     const dry = await api.call(
       `${path('RingJob')}?dryRun=All`,
@@ -92,14 +94,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });
-
-async function grant(name: string, rules: readonly object[], subject: object): Promise<void> {
-  const rbac = '/apis/rbac.authorization.k8s.io/v1';
-  await world.api.must(`${rbac}/clusterroles`, { method: 'POST', body: { metadata: { name }, rules } });
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name };
-  const body = { metadata: { name }, roleRef, subjects: [subject] };
-  await world.api.must(`${rbac}/clusterrolebindings`, { method: 'POST', body });
-}
 
 const groupOf = (kind: string): string => (kind === 'RingJob' ? 'test.example.com' : 'kubeflow.org');
 const path = (kind: string, name = ''): string =>

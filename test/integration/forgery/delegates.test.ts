@@ -1,7 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { stringify } from 'yaml';
 import type { ApiObject, Requester, Write } from '../api-caller.ts';
 import {
   ALICE,
@@ -46,10 +43,7 @@ beforeAll(async () => {
   hub = await tokenOf(world, HUB);
   otherHub = await tokenOf(world, OTHER_HUB);
   scheduler = await tokenOf(world, SCHEDULER);
-  await world.stop();
-  const requestersFile = join(world.folder, 'requesters.yaml');
-  const file = {
-    version: 1,
+  await world.startWithRequesters({
     groups: { analysts: ['carol', 'dave'] },
     trustedControllers: ['builtin'],
     delegates: [
@@ -60,9 +54,7 @@ beforeAll(async () => {
     ],
     rules: [{ usernames: [scheduler.user], user: 'etl' }],
     otherRequesters: 'themselves',
-  };
-  await writeFile(requestersFile, stringify(file));
-  await world.start([], { requestersFile });
+  });
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();

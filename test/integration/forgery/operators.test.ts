@@ -1,9 +1,7 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { stringify } from 'yaml';
 import type { ApiObject, Requester, Write } from '../api-caller.ts';
 import { ALICE, ANNOTATION, BOB, DecorateWorld, podsPath, TEAM } from '../decorate/decorate-world.ts';
+import { grantClusterRole } from '../cluster-role.ts';
 import { until } from '../until.ts';
 import { definition, OPEN } from './job-definitions.ts';
 import { refusalOf, tokenOf } from './webhook-trials.ts';
@@ -17,12 +15,8 @@ let operator: Requester;
 
 beforeAll(async () => {
   world = await DecorateWorld.open();
-  const { api, kubectl } = world;
-  const items = KINDS.map(({ group, kind }) => definition(group, kind, OPEN));
-  await kubectl.must(['create', '--filename=-'], {
-    input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
-  });
-  await kubectl.must(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all']);
+  const { api } = world;
+  await world.define(...KINDS.map(({ group, kind }) => definition(group, kind, OPEN)));
   await world.createNamespace(OPERATOR.namespace);
   await api.must(`/api/v1/namespaces/${OPERATOR.namespace}/serviceaccounts`, {
     method: 'POST',
@@ -34,23 +28,15 @@ beforeAll(async () => {
     { apiGroups: [...new Set(KINDS.map(({ group }) => group))], resources: ['*'], verbs },
     { apiGroups: ['', 'apps'], resources: ['pods', 'statefulsets'], verbs },
   ];
-  const rbac = '/apis/rbac.authorization.k8s.io/v1';
-  const metadata = { name: 'jobs-edit' };
-  await api.must(`${rbac}/clusterroles`, { method: 'POST', body: { metadata, rules } });
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: metadata.name };
   const subjects = [
     { kind: 'Group', name: 'analysts', apiGroup: 'rbac.authorization.k8s.io' },
     { kind: 'ServiceAccount', ...OPERATOR },
   ];
-  await api.must(`${rbac}/clusterrolebindings`, { method: 'POST', body: { metadata, roleRef, subjects } });
+  await grantClusterRole(api, 'jobs-edit', { rules, subjects });
   operator = await tokenOf(world, OPERATOR);
 
-  await world.stop();
-  const requestersFile = join(world.folder, 'requesters.yaml');
   const trustedControllers = ['builtin', operator.user];
-  const file = { version: 1, trustedControllers, otherRequesters: 'themselves' };
-  await writeFile(requestersFile, stringify(file));
-  await world.start([], { requestersFile });
+  await world.startWithRequesters({ trustedControllers, otherRequesters: 'themselves' });
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();

@@ -1,7 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { stringify } from 'yaml';
 import type { ApiObject, Requester, Write } from '../api-caller.ts';
 import {
   ALICE,
@@ -35,12 +32,9 @@ beforeAll(async () => {
       subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'dave' }],
     },
   });
-  await world.stop();
-  const requestersFile = join(world.folder, 'requesters.yaml');
   const exempt = [{ usernames: ['carol'], from: ['keep-identity'] }];
-  const file = { version: 1, trustedControllers: ['builtin'], otherRequesters: 'themselves', exempt };
-  await writeFile(requestersFile, stringify(file));
-  await world.start([], { requestersFile });
+  const trustedControllers = ['builtin'];
+  await world.startWithRequesters({ trustedControllers, otherRequesters: 'themselves', exempt });
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();

@@ -1,7 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { stringify } from 'yaml';
 import type { ApiObject, Requester, Write } from '../api-caller.ts';
 import { ALICE, DecorateWorld, podsPath, TEAM } from '../decorate/decorate-world.ts';
 import { asAdmin, refusalOf } from './webhook-trials.ts';
@@ -12,18 +9,11 @@ const CAROL = asAdmin('carol');
 let world: DecorateWorld;
 beforeAll(async () => {
   world = await DecorateWorld.open();
-  await world.stop();
-  const requestersFile = join(world.folder, 'requesters.yaml');
-  await writeFile(
-    requestersFile,
-    stringify({
-      version: 1,
-      trustedControllers: ['builtin'],
-      otherRequesters: 'themselves',
-      exempt: [{ usernames: ['carol'], namespaces: [TEAM], from: ['images', 'ephemeral-containers'] }],
-    }),
-  );
-  await world.start([], { requestersFile });
+  await world.startWithRequesters({
+    trustedControllers: ['builtin'],
+    otherRequesters: 'themselves',
+    exempt: [{ usernames: ['carol'], namespaces: [TEAM], from: ['images', 'ephemeral-containers'] }],
+  });
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();

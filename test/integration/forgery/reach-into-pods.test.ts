@@ -1,7 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { stringify } from 'yaml';
 import type { Requester, Write } from '../api-caller.ts';
 import { ALICE, BOB, DecorateWorld, podBody, podsPath, TEAM } from '../decorate/decorate-world.ts';
 import { until } from '../until.ts';
@@ -17,15 +14,12 @@ let world: DecorateWorld;
 beforeAll(async () => {
   world = await DecorateWorld.open();
   await world.createNamespace(SECOND, { iddecorator: 'enabled' });
-  await world.stop();
-  const requestersFile = join(world.folder, 'requesters.yaml');
   const exempt = [
     { usernames: ['dave'], namespaces: [TEAM], from: ['connect'] },
     { groups: ['on-call'], from: ['connect'] },
   ];
-  const file = { version: 1, trustedControllers: ['builtin'], otherRequesters: 'themselves', exempt };
-  await writeFile(requestersFile, stringify(file));
-  await world.start([], { requestersFile });
+  const trustedControllers = ['builtin'];
+  await world.startWithRequesters({ trustedControllers, otherRequesters: 'themselves', exempt });
   for (const [namespace, by] of [
     [TEAM, ALICE],
     [SECOND, asAdmin('alice')],

@@ -1,7 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { stringify } from 'yaml';
 import type { Requester } from '../api-caller.ts';
 import { ANNOTATION, DecorateWorld, podBody, podsPath, TEAM } from '../decorate/decorate-world.ts';
 import { asAdmin, refusalOf, tokenOf } from './webhook-trials.ts';
@@ -33,10 +30,7 @@ beforeAll(async () => {
   });
   runner = await tokenOf(world, RUNNER);
   otherRunner = await tokenOf(world, OTHER_RUNNER);
-  await world.stop();
-  const requestersFile = join(world.folder, 'requesters.yaml');
-  const file = {
-    version: 1,
+  await world.startWithRequesters({
     trustedControllers: ['builtin'],
     rules: [
       { groups: ['contractors'], refuse: true },
@@ -48,9 +42,7 @@ beforeAll(async () => {
       { usernames: [`system:serviceaccount:${RUNNER.namespace}:${RUNNER.name}`], user: 'ci' },
     ],
     otherRequesters: 'none',
-  };
-  await writeFile(requestersFile, stringify(file));
-  await world.start([], { requestersFile });
+  });
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();

@@ -1,7 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { stringify } from 'yaml';
 import type { Write } from '../api-caller.ts';
 import { ALICE, BOB, DecorateWorld, podBody, podsPath, TEAM } from '../decorate/decorate-world.ts';
 import { until } from '../until.ts';
@@ -58,12 +55,8 @@ describe('controllers that are one user, which nobody has configured', () => {
 
 describe('controllers that are one user, which an administrator has named', () => {
   beforeAll(async () => {
-    await world.stop();
-    const requestersFile = join(world.folder, 'requesters.yaml');
     const trustedControllers = ['builtin', MANAGER];
-    const file = { version: 1, trustedControllers, otherRequesters: 'themselves' };
-    await writeFile(requestersFile, stringify(file));
-    await world.start([], { requestersFile });
+    await world.startWithRequesters({ trustedControllers, otherRequesters: 'themselves' });
   });
 
   const create = (plural: string, name: string, as = ALICE) =>
