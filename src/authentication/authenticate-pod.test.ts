@@ -235,6 +235,18 @@ describe('createPodAuthenticator', () => {
       expect(api.calls).toEqual([]);
     });
 
+    it('says so by the same object for each token of the pod: what is known of the pod holds for all', async () => {
+      const set = setUp();
+      set.reflect(set.pod);
+      const another = set.api.issueToken([AUDIENCE], ACCOUNT, set.pod);
+      expect(another.reveal()).not.toBe(set.serviceAccountToken.reveal());
+      const yes = await set.authenticate(from(set.serviceAccountToken));
+      expect(yes.outcome).toBe('authenticated');
+      expect(await set.authenticate(from(another))).toBe(yes);
+      // Each is judged all the same.
+      expect(await set.authenticate(from(another, '10.9.9.9'))).toEqual(refused('source-address-differs'));
+    });
+
     it.each<[string, string, Partial<PodView>]>([
       ['pod-uid-differs', 'pod-uid', { uid: 'another' }],
       ['pod-service-account-differs', 'pod-service-account', { serviceAccount: 'other' }],

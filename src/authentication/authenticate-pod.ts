@@ -1,3 +1,4 @@
+import { BoundedWeakMap } from '../memory/bounded-weak-map.ts';
 import type { Secret } from '../observability/secret.ts';
 import type { Clock } from '../time/clock.ts';
 import type { AuthenticateOptions, AuthenticatePod, AuthenticationResult } from './authentication-result.ts';
@@ -79,6 +80,8 @@ export function createPodAuthenticator(options: PodAuthenticatorOptions): Authen
 }
 
 const NO_OPTIONS: AuthenticateOptions = {};
+/** Pods whose yes is remembered, and with it what others find out about them (stamp, log line): some 1 KB each. */
+const MAX_YESES = 16_384;
 
 /** One caller, on the way through the steps. */
 interface Call extends AuthenticateOptions {
@@ -98,11 +101,8 @@ class AuthenticationSteps {
   readonly #options: PodAuthenticatorOptions;
   /** What a yes in memory says about its token is the same each time. */
   readonly #claimsRead = new WeakMap<Recalled, BoundPodClaimResult>();
-  /** The last yes to a claim in memory and a pod in memory, so that it is the same object as long as both are. */
-  readonly #lastYes = new WeakMap<
-    BoundPodClaim,
-    { readonly pod: PodView; readonly yes: AuthenticationResult }
-  >();
+  /** The yes to a pod in memory: it says what is in the pod and nothing else, so it is the same one for all its tokens. */
+  readonly #yeses = new BoundedWeakMap<PodView, AuthenticationResult>(MAX_YESES);
 
   constructor(options: PodAuthenticatorOptions) {
     this.#options = options;
@@ -176,9 +176,9 @@ class AuthenticationSteps {
     const known = this.#options.lookUpPod(claim.namespace, claim.podName);
     const verdict = known === undefined ? undefined : this.#judgePod(call, claim, known);
     if (known === undefined || verdict?.outcome !== 'authenticated') return this.#judgeLive(call, claim);
-    const last = this.#lastYes.get(claim);
-    if (last?.pod === known) return last.yes;
-    this.#lastYes.set(claim, { pod: known, yes: verdict });
+    const before = this.#yeses.get(known);
+    if (before !== undefined) return before;
+    this.#yeses.set(known, verdict);
     return verdict;
   }
 

@@ -105,9 +105,11 @@ function isSignedWith({ key, algorithm }: SigningKey, compact: string): boolean 
   const end = compact.lastIndexOf('.');
   const signature = Buffer.from(compact.slice(end + 1), 'base64url');
   try {
+    const signed = Buffer.from(compact.slice(0, end), 'ascii');
     // In a JWS a signature by an EC key is two numbers of one length, not DER (RFC 7518 section 3.4).
-    const options = { key, dsaEncoding: 'ieee-p1363' } as const;
-    return verify(hash, Buffer.from(compact.slice(0, end), 'ascii'), options, signature);
+    return algorithm.startsWith('ES')
+      ? verify(hash, signed, { key, dsaEncoding: 'ieee-p1363' }, signature)
+      : verify(hash, signed, key, signature);
   } catch {
     return false;
   }

@@ -1,3 +1,4 @@
+import { BoundedWeakMap } from '../memory/bounded-weak-map.ts';
 import type { CredentialsResult, Refresh } from './credentials.ts';
 import type { CachedToken } from './token-cache.ts';
 
@@ -14,8 +15,7 @@ const NOTHING_MISSING: Issued['missing'] = Object.freeze([]);
  * the token, and gone with it.
  */
 export class IssuedResults {
-  #ofFirstToken = new WeakMap<CachedToken, Issued[]>();
-  #made = 0;
+  readonly #ofFirstToken = new BoundedWeakMap<CachedToken, Issued[]>(MAX_RESULTS);
 
   /** @param tokens all that were asked for, at least one */
   of(cluster: string, tokens: readonly CachedToken[]): Issued {
@@ -26,17 +26,8 @@ export class IssuedResults {
     const same = known.find((each) => isSame(each.tokens, tokens));
     if (same !== undefined) return same;
     const made: Issued = { outcome: 'issued', cluster, tokens, missing: NOTHING_MISSING, refresh };
-    this.#remember(first, [made, ...known.slice(0, MAX_OF_TOKEN - 1)]);
+    this.#ofFirstToken.set(first, [made, ...known.slice(0, MAX_OF_TOKEN - 1)]);
     return made;
-  }
-
-  #remember(first: CachedToken, results: Issued[]): void {
-    this.#made += 1;
-    if (this.#made > MAX_RESULTS) {
-      this.#made = 1;
-      this.#ofFirstToken = new WeakMap();
-    }
-    this.#ofFirstToken.set(first, results);
   }
 }
 

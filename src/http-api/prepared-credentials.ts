@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { createCredentialsDocument, type IssuedCredentials, LATEST_MS } from './credentials-document.ts';
+import { BoundedWeakMap } from '../memory/bounded-weak-map.ts';
 import type { CredentialsFormat } from './credentials-query.ts';
 
 export const JSON_TYPE = 'application/json';
@@ -27,8 +28,7 @@ export interface PreparationOptions {
 /** What is the same in each answer with the same tokens: worked out when it is first needed, kept as long as the result. */
 export class PreparedCredentials {
   readonly #options: PreparationOptions;
-  #results = new WeakMap<IssuedCredentials, PreparedResult>();
-  #made = 0;
+  readonly #results = new BoundedWeakMap<IssuedCredentials, PreparedResult>(MAX_PREPARED);
 
   constructor(options: PreparationOptions) {
     this.#options = options;
@@ -37,11 +37,6 @@ export class PreparedCredentials {
   of(issued: IssuedCredentials): PreparedResult {
     const known = this.#results.get(issued);
     if (known !== undefined) return known;
-    this.#made += 1;
-    if (this.#made > MAX_PREPARED) {
-      this.#made = 1;
-      this.#results = new WeakMap();
-    }
     const made = new PreparedResult(issued, this.#options);
     this.#results.set(issued, made);
     return made;
