@@ -1,5 +1,5 @@
 import { parseJson } from './reflector/watch-events.ts';
-import type { Reply } from './transport.ts';
+import type { Reply } from './exchange.ts';
 
 /**
  * The JSON of a reply that says yes; undefined for any other, whose status says more. Throws KubernetesApiError

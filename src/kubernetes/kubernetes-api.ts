@@ -7,7 +7,7 @@ import {
 } from '@kubernetes/client-node';
 import type { OptedInNamespace } from '../admission/decorator-parts.ts';
 import type { ReadObject, ReadStoredSchemas } from '../admission/look-ups.ts';
-import type { GetPod, PodView, ReviewServiceAccountToken } from '../authentication/kubernetes-access.ts';
+import type { GetPod, PodView } from '../authentication/kubernetes-access.ts';
 import type { ReadServiceAccountIssuer } from '../authentication/signing-keys.ts';
 import { isStatusAbout, replyOf } from './api-reply.ts';
 import { type CallDescription, errorOfStatus } from './error-of-status.ts';
@@ -21,7 +21,7 @@ import {
   type PodReflector,
   type PodReflectorOptions,
 } from './pod-reflector/pod-reflector.ts';
-import { readPod, readTokenReview, readTokenReviewAnswer } from './read-reply.ts';
+import { readPod } from './read-reply.ts';
 import { listPods } from './list-pods.ts';
 import { createHttpObjectSource } from './reflector/object-source.ts';
 import { createSecretRecords, type SecretRecords, type SecretRecordsOptions } from './secret-records.ts';
@@ -29,6 +29,7 @@ import { createOptedInNamespaces, type OptedInNamespacesOptions } from './opted-
 import { createObjectReader } from './object-reader.ts';
 import { createStoredSchemas } from './stored-schemas.ts';
 import { createServiceAccountIssuerReader } from './service-account-issuer.ts';
+import { createTokenReviews, type TokenReviews } from './token-reviews.ts';
 import { Transport } from './transport.ts';
 import type { Clock } from '../time/clock.ts';
 import { createPutCaBundle, type PutCaBundle } from './webhook-configurations.ts';
@@ -47,10 +48,9 @@ export interface KubernetesApiOptions extends KubeConfigSource {
  * Rights needed: `create` on `tokenreviews.authentication.k8s.io`, `get` on `pods`, and what each method,
  * {@link OperatorCalls} and {@link PreflightCalls} say.
  */
-export interface KubernetesApi extends OperatorCalls, PreflightCalls {
+export interface KubernetesApi extends TokenReviews, OperatorCalls, PreflightCalls {
   /** URL of the API server. */
   readonly server: string;
-  readonly reviewServiceAccountToken: ReviewServiceAccountToken;
   readonly getPod: GetPod;
   /**
    * The issuer and the public keys of service-account tokens. `get` on the non-resource URLs
@@ -82,8 +82,6 @@ export interface KubernetesApi extends OperatorCalls, PreflightCalls {
   ) => OptedInNamespace;
   /** `get` and `update` on the `mutatingwebhookconfigurations` and `validatingwebhookconfigurations` of that name. */
   readonly putCaBundle: PutCaBundle;
-  /** Resolves if the API server answers, accepts our credentials and lets us review tokens. One TokenReview. */
-  readonly checkReady: (options?: { readonly signal?: AbortSignal }) => Promise<void>;
   /** Closes the connections; calls under way fail. */
   readonly close: () => void;
 }
@@ -108,27 +106,6 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
     }
   };
 
-  const reviewServiceAccountToken: ReviewServiceAccountToken = async (
-    serviceAccountToken,
-    audiences,
-    { signal } = {},
-  ) => {
-    // No audience means the API server's own.
-    if (audiences.length === 0 || audiences.includes(''))
-      throw new RangeError('a TokenReview needs an audience');
-    const sent = serviceAccountToken.reveal();
-    const body = {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenReview',
-      spec: { token: sent, audiences: [...audiences] },
-    };
-    const what = { request: 'TokenReview', rule: '`create` on `tokenreviews` of `authentication.k8s.io`' };
-    const review = await call(what, signal, (callOptions) =>
-      authenticationApi.createTokenReview({ body }, callOptions),
-    );
-    return readTokenReview(review, sent);
-  };
-
   const getPod: GetPod = async (namespace, name, { signal } = {}) => {
     const what = { request: `GET pod ${namespace}/${name}`, rule: '`get` on `pods`' };
     const pod = await call(what, signal, async (callOptions) => {
@@ -144,23 +121,9 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
     return pod === undefined ? undefined : readPod(pod, namespace, name);
   };
 
-  const checkReady: KubernetesApi['checkReady'] = async ({ signal } = {}) => {
-    const what = { request: 'TokenReview', rule: '`create` on `tokenreviews` of `authentication.k8s.io`' };
-    // The answer is always no; that there is one is what counts.
-    const body = {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'TokenReview',
-      spec: { token: 'readiness-check' },
-    };
-    const review = await call(what, signal, (callOptions) =>
-      authenticationApi.createTokenReview({ body }, callOptions),
-    );
-    readTokenReviewAnswer(review);
-  };
-
   return {
     server,
-    reviewServiceAccountToken,
+    ...createTokenReviews({ transport, server, call }),
     getPod,
     readServiceAccountIssuer: createServiceAccountIssuerReader({ call, configuration }),
     createPodReflector: ({ labelSelector = '', ...reflectorOptions }) =>
@@ -175,7 +138,6 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
     createObjectReader: ({ clock }) => createObjectReader({ transport, server, clock }),
     createStoredSchemas: ({ clock }) => createStoredSchemas({ transport, server, clock }),
     putCaBundle: createPutCaBundle({ transport, server }),
-    checkReady,
     ...createOperatorCalls({
       call,
       authenticationApi,

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../../test/fakes/fake-clock.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
 import { createObjectReader } from './object-reader.ts';
-import type { Reply } from './transport.ts';
+import type { Reply } from './exchange.ts';
 
 const SERVER = 'https://api.example.com';
 const APPS = '/apis/apps/v1';

@@ -4,7 +4,8 @@ import { fieldOf, isStatusAbout } from './api-reply.ts';
 import { type CallDescription, errorOfStatus } from './error-of-status.ts';
 import { jsonOfReply } from './json-of-reply.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
-import type { Reply, Transport } from './transport.ts';
+import type { Reply } from './exchange.ts';
+import type { Transport } from './transport.ts';
 
 /** Whoever makes a pod writes its owner references, so what is asked for may be nonsense. */
 const MAX_GROUP_VERSIONS = 200;

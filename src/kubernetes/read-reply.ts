@@ -1,4 +1,4 @@
-import type { V1Pod, V1TokenReview } from '@kubernetes/client-node';
+import type { V1Pod } from '@kubernetes/client-node';
 import type { PodView, ServiceAccountTokenReview } from '../authentication/kubernetes-access.ts';
 import { normaliseIpAddress } from '../authentication/ip-address.ts';
 import { fieldOf } from './api-reply.ts';
@@ -22,7 +22,7 @@ interface TokenReviewAnswer {
 }
 
 /** That the API server answered, whatever it said. Throws KubernetesApiError `bad-reply` for anything else. */
-export function readTokenReviewAnswer(review: V1TokenReview): TokenReviewAnswer {
+export function readTokenReviewAnswer(review: unknown): TokenReviewAnswer {
   const status: unknown = fieldOf(review, 'status');
   const authenticated = fieldOf(status, 'authenticated') ?? false;
   const error = fieldOf(status, 'error') ?? '';
@@ -41,7 +41,7 @@ export function readTokenReviewAnswer(review: V1TokenReview): TokenReviewAnswer 
  * `sent` is the token that was asked about: an authenticator webhook may quote it in its error. An error that is more
  * than a plain refusal is no answer: to take it for a "no" would turn a pod away for an outage of etcd.
  */
-export function readTokenReview(review: V1TokenReview, sent: string): ServiceAccountTokenReview {
+export function readTokenReview(review: unknown, sent: string): ServiceAccountTokenReview {
   const { status, authenticated, error } = readTokenReviewAnswer(review);
   if (!authenticated) {
     const whole = sent.length < MIN_QUOTED_LENGTH ? error : error.replaceAll(sent, '[redacted]');

@@ -14,7 +14,8 @@ import {
   type ReflectorTarget,
   type ReflectorTiming,
 } from './reflector/reflector.ts';
-import type { Reply, Transport } from './transport.ts';
+import type { Reply } from './exchange.ts';
+import type { Transport } from './transport.ts';
 
 /** Of all values of a Secret together (`MaxSecretSize` in Kubernetes' core/v1). */
 export const MAX_SECRET_BYTES = 1024 * 1024;

@@ -2,17 +2,27 @@ import http from 'node:http';
 import https from 'node:https';
 import {
   type HttpLibrary,
-  HttpMethod,
   type KubeConfig,
-  RequestContext,
-  ResponseContext,
+  type RequestContext,
   wrapHttpLibrary,
 } from '@kubernetes/client-node';
+import { type Clock, systemClock } from '../time/clock.ts';
+import {
+  bodyOf,
+  connectionError,
+  exchange,
+  exchangeOnce,
+  headOf,
+  jsonRequest,
+  openStream,
+  type Reply,
+  requestWithBody,
+  type StreamedReply,
+  toResponseContext,
+} from './exchange.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
-import { errorCode } from '../observability/error-code.ts';
+import { OwnCredentialsReader } from './own-credentials.ts';
 
-/** An object in etcd is at most 1.5 MiB by default; of a list it is for whoever asks to take smaller pages. */
-const MAX_REPLY_BYTES = 8 * 1024 * 1024;
 /** Idle connections are closed after this; the API server itself keeps them for minutes. */
 const IDLE_TIMEOUT_MS = 60_000;
 /** A burst waits for a connection rather than opening hundreds; the waiting counts for the time-out. */
@@ -23,26 +33,7 @@ export interface TransportOptions {
   readonly kubeConfig: KubeConfig;
   /** Of one request, from asking for our own credentials to the last byte of the reply. */
   readonly timeoutMs: number;
-}
-
-/** A whole reply, whatever its status. */
-export interface Reply {
-  readonly status: number;
-  readonly contentType: string;
-  /** In s or as a date, as RFC 9110 has it; undefined if there is none. */
-  readonly retryAfter: string | undefined;
-  /** When the API server sent it by its own clock, which shows whole seconds: ms since the epoch. */
-  readonly date: number | undefined;
-  readonly bytes: Buffer;
-}
-
-/** A reply whose body is still to come. */
-export interface StreamedReply extends Omit<Reply, 'bytes'> {
-  /**
-   * Read once. Rejects with the reason of the caller's signal, or with KubernetesApiError `unreachable` when the
-   * connection breaks; leaving it early closes the connection.
-   */
-  readonly body: AsyncIterable<Buffer>;
+  readonly clock?: Pick<Clock, 'uptime'>;
 }
 
 export interface GetOptions {
@@ -53,24 +44,20 @@ export interface GetOptions {
   readonly accept?: string;
 }
 
-export interface StreamOptions {
-  readonly signal: AbortSignal;
-  readonly timeoutMs: number;
-}
-
-export interface SendOptions {
-  readonly method: 'POST' | 'PUT' | 'DELETE';
+export interface AskOptions {
   readonly url: string;
   /** JSON. */
   readonly body: string;
   readonly signal: AbortSignal | undefined;
 }
 
-/** A reply of more bytes than are kept: nothing to be mended by asking the same once more. */
-export class ReplyTooLargeError extends KubernetesApiError {
-  constructor() {
-    super('bad-reply', `the Kubernetes API sent more than ${MAX_REPLY_BYTES} bytes`);
-  }
+export interface StreamOptions {
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+export interface SendOptions extends AskOptions {
+  readonly method: 'POST' | 'PUT' | 'DELETE';
 }
 
 /**
@@ -79,7 +66,7 @@ export class ReplyTooLargeError extends KubernetesApiError {
  * Here connections are kept, redirects are not followed, replies are bounded, and the time-out ends the request itself.
  */
 export class Transport {
-  readonly #kubeConfig: KubeConfig;
+  readonly #credentials: OwnCredentialsReader;
   readonly #timeoutMs: number;
   // One for all: it keeps connections apart by their CA and our certificate, so a changed file makes new ones.
   readonly #httpsAgent = new https.Agent(AGENT);
@@ -90,7 +77,7 @@ export class Transport {
   #lastDate: number | undefined;
 
   constructor(options: TransportOptions) {
-    this.#kubeConfig = options.kubeConfig;
+    this.#credentials = new OwnCredentialsReader(options.kubeConfig, options.clock ?? systemClock);
     this.#timeoutMs = options.timeoutMs;
   }
 
@@ -122,17 +109,20 @@ export class Transport {
    * now" is about the first.
    */
   async send({ method, url, body, signal }: SendOptions): Promise<Reply> {
-    const request = new RequestContext(url, HttpMethod[method]);
-    request.setHeaderParam('Accept', 'application/json');
-    request.setHeaderParam('Content-Type', 'application/json');
-    request.setBody(body);
+    const request = requestWithBody(method, url, body);
     return await this.#send(request, signal, this.#timeoutMs, (options) => exchangeOnce(request, options));
+  }
+
+  /** One POST that changes nothing, such as a review: a second one does no harm. */
+  async ask({ url, body, signal }: AskOptions): Promise<Reply> {
+    const request = requestWithBody('POST', url, body);
+    return await this.#send(request, signal, this.#timeoutMs, (options) => exchange(request, options));
   }
 
   /** One GET on a connection of its own. `timeoutMs` is until the reply's head is here; then only `signal` ends it. */
   async stream(url: string, { signal, timeoutMs }: StreamOptions): Promise<StreamedReply> {
     const request = jsonRequest(url);
-    return await this.#send(request, signal, timeoutMs, async (options) => {
+    const open = async (options: https.RequestOptions): Promise<StreamedReply> => {
       const { agent } = options;
       const own =
         agent === this.#httpsAgent
@@ -140,9 +130,12 @@ export class Transport {
           : agent === this.#httpAgent
             ? this.#httpStreamAgent
             : agent;
-      const incoming = await openStream(url, { ...options, agent: own });
+      // What is read on is the caller's to end.
+      const lasting = options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
+      const incoming = await openStream(url, { ...options, agent: own, signal: lasting });
       return { ...headOf(incoming), body: bodyOf(incoming, signal) };
-    });
+    };
+    return await this.#send(request, signal, timeoutMs, open);
   }
 
   /** Closes the connections; calls and streams under way fail. */
@@ -159,161 +152,40 @@ export class Transport {
     run: (options: https.RequestOptions) => Promise<T>,
   ): Promise<T> {
     caller?.throwIfAborted();
-    const timeout = new AbortController();
+    const ended = new AbortController();
+    let isTimedOut = false;
     const timer = setTimeout(() => {
-      timeout.abort();
+      isTimedOut = true;
+      ended.abort();
     }, timeoutMs);
-    const signal = caller === undefined ? timeout.signal : AbortSignal.any([caller, timeout.signal]);
+    // By hand, since AbortSignal.any costs several times as much.
+    const onAbort = (): void => ended.abort(caller?.reason);
+    caller?.addEventListener('abort', onAbort, { once: true });
+    const { signal } = ended;
     try {
-      const options = await untilAborted(this.#prepare(request), signal);
-      return await run({ ...options, signal });
+      const { headers, options } =
+        this.#credentials.known ?? (await untilAborted(this.#credentials.read(), signal));
+      const url = new URL(request.getUrl());
+      const agent = options.agent ?? (url.protocol === 'https:' ? this.#httpsAgent : this.#httpAgent);
+      const method = request.getHttpMethod();
+      return await run({
+        ...options,
+        method,
+        headers: { ...request.getHeaders(), ...headers },
+        agent,
+        signal,
+      });
     } catch (error) {
       caller?.throwIfAborted();
-      if (timeout.signal.aborted) {
+      if (isTimedOut) {
         throw new KubernetesApiError('timeout', `no reply from the Kubernetes API within ${timeoutMs} ms`);
       }
       throw error instanceof KubernetesApiError ? error : connectionError(error);
     } finally {
       clearTimeout(timer);
+      caller?.removeEventListener('abort', onAbort);
     }
   }
-
-  async #prepare(request: RequestContext): Promise<https.RequestOptions> {
-    const applied: https.RequestOptions & { headers: Record<string, string> } = { headers: {} };
-    try {
-      await this.#kubeConfig.applyToHTTPSOptions(applied);
-    } catch (error) {
-      // Without the message: an exec plugin's has its output.
-      throw new KubernetesApiError(
-        'credentials',
-        `cannot get our own Kubernetes credentials: ${errorCode(error)}`,
-        {
-          fix: 'check the token file, certificate files or exec plugin that the kubeconfig or this pod names',
-        },
-      );
-    }
-    const headers: Record<string, string> = { ...request.getHeaders(), 'User-Agent': 'kerbridge' };
-    // A token file may end with a line break, which no header may.
-    for (const [name, value] of Object.entries(applied.headers)) headers[name] = value.trim();
-    const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername, auth } = applied;
-    const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername, auth };
-    const proxied = this.#kubeConfig.getCurrentCluster()?.proxyUrl !== undefined;
-    const isTls = new URL(request.getUrl()).protocol === 'https:';
-    return {
-      method: request.getHttpMethod(),
-      headers,
-      ...Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined)),
-      agent: proxied ? applied.agent : isTls ? this.#httpsAgent : this.#httpAgent,
-    };
-  }
-}
-
-/** Sends, and sends once more if the API server had closed a kept connection meanwhile: no reply, so nothing was done. */
-async function exchange(request: RequestContext, options: https.RequestOptions): Promise<Reply> {
-  try {
-    return await exchangeOnce(request, options);
-  } catch (error) {
-    if (!(error instanceof StaleConnectionError)) throw error;
-    return await exchangeOnce(request, { ...options, agent: false });
-  }
-}
-
-/** For who does not send once more. */
-class StaleConnectionError extends KubernetesApiError {
-  constructor() {
-    super('unreachable', 'the Kubernetes API had closed the connection', { fix: 'say it again' });
-  }
-}
-
-function exchangeOnce(request: RequestContext, options: https.RequestOptions): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const url = new URL(request.getUrl());
-    const outgoing = (url.protocol === 'http:' ? http : https).request(url, options, (incoming) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      incoming.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        if (size > MAX_REPLY_BYTES) {
-          outgoing.destroy();
-          reject(new ReplyTooLargeError());
-        } else {
-          chunks.push(chunk);
-        }
-      });
-      incoming.on('error', reject);
-      incoming.on('end', () => {
-        resolve({ ...headOf(incoming), bytes: Buffer.concat(chunks) });
-      });
-    });
-    outgoing.on('error', (error) => {
-      reject(outgoing.reusedSocket && errorCode(error) === 'ECONNRESET' ? new StaleConnectionError() : error);
-    });
-    const body = request.getBody();
-    if (typeof body === 'string') {
-      // Node sends a DELETE's body without saying that there is one.
-      outgoing.setHeader('Content-Length', Buffer.byteLength(body));
-      outgoing.end(body);
-    } else {
-      outgoing.end();
-    }
-  });
-}
-
-function openStream(url: string, options: https.RequestOptions): Promise<http.IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const outgoing = (url.startsWith('http:') ? http : https).request(url, options, (incoming) => {
-      // An abortion between here and the first read would else be an error without a listener.
-      incoming.on('error', () => undefined);
-      resolve(incoming);
-    });
-    outgoing.on('error', reject);
-    outgoing.end();
-  });
-}
-
-async function* bodyOf(incoming: http.IncomingMessage, caller: AbortSignal): AsyncGenerator<Buffer> {
-  try {
-    yield* incoming as AsyncIterable<Buffer>;
-  } catch (error) {
-    caller.throwIfAborted();
-    throw connectionError(error);
-  }
-}
-
-function jsonRequest(url: string, accept = 'application/json'): RequestContext {
-  const request = new RequestContext(url, HttpMethod.GET);
-  request.setHeaderParam('Accept', accept);
-  return request;
-}
-
-function headOf({ statusCode = 0, headers }: http.IncomingMessage): Omit<Reply, 'bytes'> {
-  const date = Date.parse(headers.date ?? '');
-  return {
-    status: statusCode,
-    contentType: headers['content-type'] ?? '',
-    retryAfter: headers['retry-after'],
-    date: Number.isNaN(date) ? undefined : date,
-  };
-}
-
-function toResponseContext({ status, contentType, bytes }: Reply): ResponseContext {
-  return new ResponseContext(
-    status,
-    { 'content-type': contentType },
-    {
-      text: () => Promise.resolve(bytes.toString('utf8')),
-      binary: () => Promise.resolve(bytes),
-      stream: () => null,
-    },
-  );
-}
-
-function connectionError(error: unknown): KubernetesApiError {
-  const code = errorCode(error);
-  const fix = /CERT|TLS|SSL|SIGNATURE|SIGNED/.test(code)
-    ? 'check certificate-authority-data and server in the kubeconfig: the name and the CA must fit'
-    : 'check that the server of the kubeconfig can be reached from here';
-  return new KubernetesApiError('unreachable', `no connection to the Kubernetes API: ${code}`, { fix });
 }
 
 /** Ends the waiting, not the work: an exec plugin can't be aborted. */

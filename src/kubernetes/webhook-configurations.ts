@@ -3,7 +3,8 @@ import { type CallDescription, errorOfStatus } from './error-of-status.ts';
 import { jsonOfReply } from './json-of-reply.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
 import type { Signalled } from './operator-calls.ts';
-import type { Reply, Transport } from './transport.ts';
+import type { Reply } from './exchange.ts';
+import type { Transport } from './transport.ts';
 
 export interface WebhookConfigurationId {
   readonly kind: 'MutatingWebhookConfiguration' | 'ValidatingWebhookConfiguration';

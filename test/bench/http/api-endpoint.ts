@@ -15,13 +15,12 @@ const answer = (response: ServerResponse, body: object | string): void => {
   response.end(text);
 };
 
-/** Made once: each pod has a signature of its own, and the list is asked for again and again. */
-const podList = JSON.stringify({
-  kind: 'PodList',
-  apiVersion: 'v1',
-  metadata: { resourceVersion: '1' },
-  items: Array.from({ length: PODS }, (_, n) => podOf(n)),
-});
+const listOf = (items: readonly object[]): string =>
+  JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: { resourceVersion: '1' }, items });
+/** Made once: each pod has a signature of its own. */
+const podList = listOf(Array.from({ length: PODS }, (_, n) => podOf(n)));
+/** For who only wants to know how old what they have is, again and again. */
+const onePod = listOf([podOf(0)]);
 
 const server = createServer((request, response) => {
   const url = request.url ?? '';
@@ -32,7 +31,7 @@ const server = createServer((request, response) => {
     response.writeHead(200, { 'Content-Type': 'application/json' });
     response.flushHeaders();
   } else {
-    answer(response, podList);
+    answer(response, url.includes('limit=1&') || url.endsWith('limit=1') ? onePod : podList);
   }
 });
 
