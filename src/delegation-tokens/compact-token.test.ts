@@ -20,6 +20,23 @@ describe('compactToken', () => {
     expect(Object.keys(compact).toSorted()).toEqual(Object.keys(recorded).toSorted());
   });
 
+  it.each([0n, 1n, -1n, 2n ** 53n - 1n, 2n ** 53n + 1n, -(2n ** 63n), 2n ** 63n - 1n])(
+    'has the dates as they were: %s',
+    (date) => {
+      const recorded = recordedToken(ID);
+      const token = { ...recorded.token, issueDate: date, maxDate: date };
+      const compact = compactToken({ ...recorded, token }).token;
+      expect([compact.issueDate, compact.maxDate]).toEqual([date, date]);
+    },
+  );
+
+  it('has one scope for all tokens of a namespace, which nobody can change', () => {
+    const scopeOf = (namespace: string) => compactToken(recordedToken({ ...ID, namespace })).scope;
+    expect(scopeOf('science')).toBe(scopeOf('science'));
+    expect(scopeOf('physics')).toEqual({ type: 'namespace', namespace: 'physics' });
+    expect(Object.isFrozen(scopeOf('science'))).toBe(true);
+  });
+
   it('has bytes that nobody can change', () => {
     const { token } = compactToken(recordedToken(ID));
     const [identifier, password] = [token.identifier, token.password.reveal()];

@@ -5,7 +5,7 @@ import type { CachedToken } from './token-cache.ts';
 type Issued = Extract<CredentialsResult, { readonly outcome: 'issued' }>;
 
 /** Results remembered; past this many new ones all are forgotten, and made again as they are asked for. */
-export const MAX_RESULTS = 16_384;
+export const MAX_RESULTS = 2_048;
 /** Of one token: a token of a cluster with several sources can be asked for with others or alone. */
 const MAX_OF_TOKEN = 4;
 const NOTHING_MISSING: Issued['missing'] = Object.freeze([]);

@@ -24,8 +24,8 @@ export interface LiveToken extends Deadline {
   lapsesAt: number;
   /** When Hadoop last showed that it knows the token. */
   provenAt: number;
-  /** When a proof was last tried that got no answer. */
-  unansweredAt: number;
+  /** When a proof was last tried that got no answer; undefined: none was, which takes no number of its own to keep. */
+  unansweredAt: number | undefined;
   /** Renewals that failed in a row, and how many of the last ones because the server does not know the token. */
   failures: number;
   invalid: number;
@@ -64,7 +64,7 @@ export function createLiveToken(recorded: RecordedToken, slot: Slot): LiveToken 
     cached: undefined,
     lapsesAt: Number.NEGATIVE_INFINITY,
     provenAt: Number.NEGATIVE_INFINITY,
-    unansweredAt: Number.NEGATIVE_INFINITY,
+    unansweredAt: undefined,
     failures: 0,
     invalid: 0,
     unheldSince: undefined,

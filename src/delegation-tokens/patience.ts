@@ -27,7 +27,7 @@ export async function provePatiently(
   isLikely: boolean,
   { clock, now, prover }: ProofOptions,
 ): Promise<Proof> {
-  if (isLikely && now() - live.unansweredAt < IN_VAIN_FOR_MS) return UNANSWERED;
+  if (isLikely && now() - (live.unansweredAt ?? -Infinity) < IN_VAIN_FOR_MS) return UNANSWERED;
   const proof = prover.prove(live, 'issue');
   if (!isLikely) return await proof;
   const instead = (): Proof => {

@@ -121,7 +121,7 @@ export class UnusedTokens {
     await inTurns(tokens.values(), { size: LOOK_CHUNK, breathe }, (live) => {
       if (live.recorded.tombstonedAt === undefined) return;
       const hasReachedAll = this.#msSinceSeen(live, live.recorded.tombstonedAt) > stalenessMs;
-      if (!hasReachedAll || now() - live.unansweredAt < pauseMs(live.failures)) return;
+      if (!hasReachedAll || now() - (live.unansweredAt ?? -Infinity) < pauseMs(live.failures)) return;
       // The rules may be others than when it was tombstoned.
       const { id, stampedUser } = live.slot;
       (sharing.cancelPolicyOf(id.namespace, stampedUser) === 'never' ? kept : ripe).push(live);

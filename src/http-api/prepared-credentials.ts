@@ -8,7 +8,7 @@ export const FILE_TYPE = 'application/octet-stream';
 export type CredentialsType = typeof JSON_TYPE | typeof FILE_TYPE;
 
 /** Results of which something is prepared; past this many new ones all are forgotten, and prepared as they are asked for. */
-export const MAX_PREPARED = 16_384;
+export const MAX_PREPARED = 2_048;
 
 /** An answer but for the date in it. One byte a character, so that Node can write head and body as one text. */
 export interface PreparedBody {
@@ -52,7 +52,7 @@ export class PreparedResult {
   readonly firstMaxDate: number | undefined;
   readonly #issued: IssuedCredentials;
   readonly #options: PreparationOptions;
-  readonly #bodies: { readonly owner: string; readonly variant: string; readonly body: PreparedBody }[] = [];
+  readonly #bodies: Variant[] = [];
 
   constructor(issued: IssuedCredentials, options: PreparationOptions) {
     const { tokens } = issued;
@@ -66,16 +66,24 @@ export class PreparedResult {
   }
 
   body(owner: string, type: CredentialsType, format: CredentialsFormat): PreparedBody {
-    const variant = `${type} ${format}`;
-    const known = this.#bodies.find((each) => each.variant === variant && each.owner === owner);
+    const known = this.#bodies.find(
+      (each) => each.type === type && each.format === format && each.owner === owner,
+    );
     if (known !== undefined) return known.body;
     const file = this.#options.encodeCredentials(this.#issued, format);
     const { etagKey } = this.#options;
     const body =
       type === FILE_TYPE ? prepareFile(file, etagKey) : prepareDocument(owner, this.#issued, file, etagKey);
-    this.#bodies.push({ owner, variant, body });
+    this.#bodies.push({ owner, type, format, body });
     return body;
   }
+}
+
+interface Variant {
+  readonly owner: string;
+  readonly type: CredentialsType;
+  readonly format: CredentialsFormat;
+  readonly body: PreparedBody;
 }
 
 function prepareFile(file: Uint8Array, etagKey: Uint8Array): PreparedBody {
@@ -103,9 +111,11 @@ function prepareDocument(
   return {
     etag: `W/"${digest(JSON.stringify(lasting), etagKey)}"`,
     start: `${inAscii(JSON.stringify(document)).slice(0, -1)},"refreshAfter":"`,
-    end: `","missing":${inAscii(JSON.stringify(missing))}}`,
+    end: missing.length === 0 ? NOTHING_MISSING : `","missing":${inAscii(JSON.stringify(missing))}}`,
   };
 }
+
+const NOTHING_MISSING = '","missing":[]}';
 
 function digest(lasting: string | Uint8Array, etagKey: Uint8Array): string {
   return createHmac('sha256', etagKey).update(lasting).digest('base64url');

@@ -72,6 +72,8 @@ export function revealed({ namespace, owner, tokens, claims }: TokenRecord): obj
       ...rest,
       token: {
         ...token,
+        issueDate: token.issueDate,
+        maxDate: token.maxDate,
         identifier: Buffer.from(token.identifier).toString('hex'),
         password: Buffer.from(token.password.reveal()).toString('hex'),
       },
