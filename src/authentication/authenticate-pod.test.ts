@@ -243,7 +243,13 @@ describe('createPodAuthenticator', () => {
       const yes = await set.authenticate(from(set.serviceAccountToken));
       expect(yes.outcome).toBe('authenticated');
       expect(await set.authenticate(from(another))).toBe(yes);
-      // Each is judged all the same.
+    });
+
+    it('judges each token of the pod all the same [source-address]', async () => {
+      const set = setUp();
+      set.reflect(set.pod);
+      const another = set.api.issueToken([AUDIENCE], ACCOUNT, set.pod);
+      expect((await set.authenticate(from(set.serviceAccountToken))).outcome).toBe('authenticated');
       expect(await set.authenticate(from(another, '10.9.9.9'))).toEqual(refused('source-address-differs'));
     });
 

@@ -208,7 +208,6 @@ describe('the webhook refuses unread', () => {
 
   it('more values at once than there is room for, however short they are [review-values-quota]', async () => {
     const { promise, resolve } = Promise.withResolvers<AdmissionDecision>();
-    ends.push(() => resolve({ outcome: 'allowed' }));
     let asked = 0;
     const { values } = measureJson(reviewBytes(), REVIEW_LIMITS);
     const webhook = await start({
@@ -218,6 +217,7 @@ describe('the webhook refuses unread', () => {
         return asked > 1 ? Promise.resolve({ outcome: 'allowed' }) : promise;
       },
     });
+    ends.push(() => resolve({ outcome: 'allowed' }));
     const held = webhook.send();
     await until(() => asked === 1);
     expect(await webhook.send()).toMatchObject({ status: 503, text: expect.stringContaining('try again') });
