@@ -1,4 +1,4 @@
-import { BoundedWeakMap } from '../memory/bounded-weak-map.ts';
+import { BoundedWeakMap } from '../concurrency/bounded-weak-map.ts';
 import type { Secret } from '../observability/secret.ts';
 import type { Clock } from '../time/clock.ts';
 import type { AuthenticateOptions, AuthenticatePod, AuthenticationResult } from './authentication-result.ts';

@@ -1,4 +1,4 @@
-import { BoundedWeakMap } from '../memory/bounded-weak-map.ts';
+import { BoundedWeakMap } from '../concurrency/bounded-weak-map.ts';
 import type { CredentialsResult, Refresh } from './credentials.ts';
 import type { CachedToken } from './token-cache.ts';
 

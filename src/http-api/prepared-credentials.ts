@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { createCredentialsDocument, type IssuedCredentials, LATEST_MS } from './credentials-document.ts';
-import { BoundedWeakMap } from '../memory/bounded-weak-map.ts';
+import { BoundedWeakMap } from '../concurrency/bounded-weak-map.ts';
 import type { CredentialsFormat } from './credentials-query.ts';
 
 export const JSON_TYPE = 'application/json';
