@@ -97,7 +97,8 @@ export interface AuthenticateOptions {
   readonly signal?: AbortSignal;
   /**
    * Asked before anything that may take time, so not for a caller who is known from memory: false gives `limited`.
-   * May be asked twice. Whoever answers true keeps the place until the authentication has settled.
+   * May be asked twice. Whoever answers true keeps the place until `admitPod` has admitted its pod, or the authentication
+   * has settled.
    */
   readonly admitCheck?: () => boolean;
   /**

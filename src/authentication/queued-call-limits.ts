@@ -10,9 +10,9 @@ export interface QueuedCallLimits {
 
 /**
  * For a call to the Kubernetes API behind a queue of ours. The call itself may take `callTimeoutMs`, and ends itself then;
- * at most half of that is waited before it. The whole is bounded for a call that does not, or that asks more than once.
+ * at most half of that is waited before it, unless told otherwise. The whole is bounded for a call that does not, or that
+ * asks more than once.
  */
-export function queuedCallLimits(callTimeoutMs: number): QueuedCallLimits {
-  const maxWaitMs = callTimeoutMs / 2;
+export function queuedCallLimits(callTimeoutMs: number, maxWaitMs = callTimeoutMs / 2): QueuedCallLimits {
   return { maxWaitMs, timeoutMs: maxWaitMs + callTimeoutMs + MARGIN_MS };
 }

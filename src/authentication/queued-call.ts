@@ -9,6 +9,8 @@ export interface QueuedCallOptions {
   readonly clock: Clock;
   /** For one call; see `queuedCallLimits` for the wait before it. */
   readonly callTimeoutMs: number;
+  /** Default: half of the time for the call. */
+  readonly maxWaitMs?: number | undefined;
 }
 
 /**
@@ -19,10 +21,10 @@ export interface QueuedCallOptions {
 export async function runQueued<T>(
   request: string,
   call: (signal: AbortSignal) => Promise<T>,
-  { queue, clock, callTimeoutMs }: QueuedCallOptions,
+  { queue, clock, callTimeoutMs, maxWaitMs: wait }: QueuedCallOptions,
   caller?: AbortSignal,
 ): Promise<T> {
-  const { maxWaitMs, timeoutMs } = queuedCallLimits(callTimeoutMs);
+  const { maxWaitMs, timeoutMs } = queuedCallLimits(callTimeoutMs, wait);
   const onTimeout = () => new Error(`${request}: no answer within ${timeoutMs} ms`);
   try {
     return await withDeadline({ clock, timeoutMs, signal: caller, onTimeout }, (signal) =>

@@ -10,7 +10,7 @@ import { address, admin, duration, name, objectName, path, port, text, userNamin
  */
 
 /** Of the whole server; see SERVER_LIMITS in src/http-api/limits.ts. */
-const MAX_REQUESTS = 1_000;
+const MAX_REQUESTS = 8_000;
 /** Some 2 KB of memory each, and some 300 bytes of a NameNode's. */
 const MAX_TOKENS = 1_000_000;
 const MAX_TOKEN_LIFETIME_MS = 86_400_000;
@@ -102,7 +102,7 @@ export const serveConfigSchema = z.strictObject({
       hadoopCallTimeout: duration.default('20s'),
       kerberosStepTimeout: duration.default('40s'),
       kubernetesCallTimeout: duration.default('10s'),
-      requestsPerNamespace: z.int().min(1).max(MAX_REQUESTS).default(200),
+      requestsPerNamespace: z.int().min(1).max(MAX_REQUESTS).default(1_000),
       tokensPerNamespace: z.int().min(1).max(MAX_TOKENS).default(1_000),
       tokens: z.int().min(1).max(MAX_TOKENS).default(200_000),
     })

@@ -70,7 +70,7 @@ describe('parseServeConfig', () => {
         hadoopCallTimeoutMs: 20_000,
         kerberosStepTimeoutMs: 40_000,
         kubernetesCallTimeoutMs: 10_000,
-        requestsPerNamespace: 200,
+        requestsPerNamespace: 1_000,
         tokensPerNamespace: 1_000,
         tokens: 200_000,
       },
@@ -278,7 +278,7 @@ describe('parseServeConfig', () => {
     ],
     [
       'more requests for a namespace than for all',
-      { ...minimal, limits: { requestsPerNamespace: 1_001 } },
+      { ...minimal, limits: { requestsPerNamespace: 8_001 } },
       /^limits\.requestsPerNamespace: /,
     ],
     [

@@ -290,6 +290,25 @@ describe('the audit line', () => {
     expect(audit).toHaveLength(1);
   });
 
+  it('is one for each of those whose pod is proven, however many are still being checked', async () => {
+    const all = Promise.withResolvers<void>();
+    let proven = 0;
+    const { api, audit } = startApi({
+      maxAuthentications: 1,
+      authenticatePod: async (_caller, { admitCheck, admitPod } = {}) => {
+        if (admitCheck?.() === false) return { outcome: 'limited', limit: 'authentications' };
+        await Promise.resolve();
+        admitPod?.({ namespace: pod.namespace, uid: `${pod.uid}-${proven}` });
+        proven += 1;
+        if (proven === 3) all.resolve();
+        await all.promise;
+        return { outcome: 'authenticated', pod };
+      },
+    });
+    await Promise.all(Array.from({ length: 3 }, () => get(api).expect(200)));
+    expect(audit).toHaveLength(3);
+  });
+
   it('is one for each again when the caller before has been checked', async () => {
     const { api } = startApi({ authenticatePod: checked, maxAuthentications: 1 });
     await get(api).expect(200);

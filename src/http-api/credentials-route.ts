@@ -160,7 +160,15 @@ function authenticate(
   const result = options.authenticatePod(
     { authorization: record.authorization.reveal(), sourceAddress: record.sourceAddress },
     // Without the caller's signal: what was begun for them goes on when they leave, and so do the places it has.
-    { admitCheck: () => place.take(), admitPod: (pod) => places.take(pod) },
+    {
+      admitCheck: () => place.take(),
+      admitPod: (pod) => {
+        const limit = places.take(pod);
+        // Proven, and counted with its pod: thousands of those may wait, and the unproven must not be kept out by them.
+        if (limit === undefined) place.giveBack();
+        return limit;
+      },
+    },
   );
   // Who is known at once needs none.
   return isLater(result)

@@ -70,6 +70,21 @@ describe('PodPlaces', () => {
 });
 
 describe('Place', () => {
+  it('leaves its slot to others while the request goes on, and takes one again', () => {
+    const slots = new Slots(1);
+    const place = new Place(slots);
+    const other = new Place(slots);
+    place.take();
+    place.giveBack();
+    place.giveBack();
+    expect([slots.taken, other.take(), place.take()]).toEqual([0, true, false]);
+    other.leave();
+    expect(place.take()).toBe(true);
+    place.leave();
+    place.giveBack();
+    expect([slots.taken, place.take()]).toEqual([0, false]);
+  });
+
   it('is one slot however often it is taken, and is given back once', () => {
     const slots = new Slots(1);
     const place = new Place(slots);

@@ -21,10 +21,13 @@ export interface ServerLimits {
   readonly keepAliveTimeoutMs: number;
 }
 
+/**
+ * Thousands of pods that start at once wait rather than come back. Measured for one that waits: WAITCOST.
+ */
 export const SERVER_LIMITS: ServerLimits = {
-  connections: 2_000,
+  connections: 10_000,
   connectionsPerPeer: 100,
-  requests: 1_000,
+  requests: 8_000,
   requestsPerConnection: 16,
   refusedPerConnection: 16,
   headerBytes: 16 * 1024,
@@ -33,9 +36,13 @@ export const SERVER_LIMITS: ServerLimits = {
   keepAliveTimeoutMs: 5_000,
 };
 
+/** Of the port that only probes and Prometheus come to. */
+export const ADMIN_LIMITS = { connections: 200, requests: 100 } as const satisfies Partial<ServerLimits>;
+
 /**
- * Callers whose service-account token is being checked, which anybody can make us do. Half of the requests, so that
- * a flood of unknown callers leaves room for those who are known already: from memory, or since they wait for Hadoop.
+ * Callers of whom nothing is proven yet, which anybody can be: their token's signature is being checked here, or only
+ * the API server can check it. Far fewer than requests. Who has shown a good signature needs none of these places any
+ * more, and waits among those of its pod and namespace.
  */
 export const MAX_AUTHENTICATIONS = 500;
 
@@ -77,6 +84,13 @@ export class Place {
   take(): boolean {
     if (this.#state === 'without' && this.#slots.take()) this.#state = 'taken';
     return this.#state === 'taken';
+  }
+
+  /** The request goes on without the slot, and may take one again. */
+  giveBack(): void {
+    if (this.#state !== 'taken') return;
+    this.#slots.give();
+    this.#state = 'without';
   }
 
   leave(): void {

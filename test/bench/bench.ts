@@ -4,7 +4,7 @@ export interface Bench {
   /**
    * @param print one line a figure
    * @param record a figure of the table and of `bench-results.json`
-   * @param isNamed asked for by `--only`, so it may take longer than its share
+   * @param isNamed asked for by `--only`, so it may take longer than its share of five minutes
    * Throws when it could not measure.
    */
   readonly run: (

@@ -38,9 +38,11 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const results: Record<string, number> = {};
+const tookSeconds: [name: string, seconds: number][] = [];
 for (const { name, run } of parts) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   process.stdout.write(`${name}\n`);
+  const startedAt = performance.now();
   await run(
     (line) => process.stdout.write(`  ${line}\n`),
     (key, value) => {
@@ -48,7 +50,13 @@ for (const { name, run } of parts) {
     },
     { isNamed: wanted.includes(name) },
   );
+  const seconds = (performance.now() - startedAt) / 1000;
+  tookSeconds.push([name, seconds]);
+  process.stdout.write(`  ${name} took ${seconds.toFixed(0)} s\n`);
 }
+const parted = tookSeconds.map(([name, seconds]) => `${name} ${seconds.toFixed(0)} s`).join(', ');
+const total = tookSeconds.reduce((sum, [, seconds]) => sum + seconds, 0);
+process.stdout.write(`\nall within ${total.toFixed(0)} s: ${parted}\n`);
 const rows = Object.entries(results).map(([key, value]) => `  ${key.padEnd(28)} ${value}\n`);
 process.stdout.write(`\nresults, also in ${RESULTS_FILE}\n${rows.join('')}`);
 await writeFile(RESULTS_FILE, `${JSON.stringify(results, undefined, 2)}\n`);

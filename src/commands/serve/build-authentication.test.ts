@@ -263,26 +263,48 @@ describe('buildAuthentication', () => {
     await stop();
   });
 
-  it('counts reviews that it does not begin: 16 run, 1,000 wait', async () => {
+  it('counts reviews that it does not begin: 16 run, 6,000 wait', async () => {
     const { ask, started, stop, answerReviews, shown } = setUp();
     await started();
     const { promise, reject } = Promise.withResolvers<ServiceAccountTokenReview>();
     answerReviews(() => promise);
-    const calls = Array.from({ length: 1_018 }, (_, n) => ask({ jti: `${n}` }));
+    const calls = Array.from({ length: 6_018 }, (_, n) => ask({ jti: `${n}` }));
     await until(async () => (await shown('queue_rejected'))[0]?.endsWith(' 2') === true);
     expect(await shown('queue_')).toEqual([
       'kerbridge_queue_running{queue="token-review"} 16',
       'kerbridge_queue_running{queue="pod"} 0',
-      'kerbridge_queue_waiting{queue="token-review",lane="all"} 1000',
+      'kerbridge_queue_waiting{queue="token-review",lane="all"} 6000',
       'kerbridge_queue_waiting{queue="pod",lane="all"} 0',
       'kerbridge_queue_rejected_total{queue="token-review",reason="full"} 2',
     ]);
     reject(new Error('down'));
     expect(await dependenciesOf(calls)).toEqual([
-      ...Array.from({ length: 1_016 }, () => 'kubernetes-api'),
+      ...Array.from({ length: 6_016 }, () => 'kubernetes-api'),
       'kubernetes-api-queue',
       'kubernetes-api-queue',
     ]);
+    await stop();
+  });
+
+  it('lets a review wait 30 s for its turn, three times as long as the call itself may take', async () => {
+    const { ask, clock, started, stop, answerReviews, shown } = setUp();
+    await started();
+    const { promise, reject } = Promise.withResolvers<ServiceAccountTokenReview>();
+    answerReviews(() => promise);
+    const first = Array.from({ length: 16 }, (_, n) => ask({ jti: `${n}` }));
+    const running = 'queue_running{queue="token-review"}';
+    await until(async () => (await shown(running))[0] === `kerbridge_${running} 16`);
+    let last: AuthenticationResult | undefined;
+    const waits = ask({ jti: 'last' }).then((result) => (last = result));
+    const waiting = 'queue_waiting{queue="token-review",lane="all"}';
+    await until(async () => (await shown(waiting))[0] === `kerbridge_${waiting} 1`);
+    await clock.advance(29_999);
+    expect(last).toBeUndefined();
+    await clock.advance(1);
+    await waits;
+    expect(last).toMatchObject({ outcome: 'could-not-check', dependency: 'kubernetes-api-queue' });
+    reject(new Error('down'));
+    await Promise.all(first);
     await stop();
   });
 

@@ -32,6 +32,11 @@ import { secureContextOptions, type TlsPair } from './tls-certificate.ts';
 
 /** For a handshake, from the accepted connection to its end. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+/**
+ * Connections that the system holds for us until the event loop takes them; the system's own limit (somaxconn) may be less.
+ * With Node's 511 a burst within one busy moment has its connections reset, which no limit of ours would show.
+ */
+const LISTEN_BACKLOG = 4_096;
 /** How often Node looks for requests that are too slow; 30 s by default, which would add as much to every limit. */
 const SLOW_CHECK_INTERVAL_MS = 1_000;
 
@@ -224,7 +229,7 @@ export class HttpServer {
   async listen({ address, port }: ListenAddress): Promise<ListenAddress> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(port, address, () => {
+      this.#server.listen({ port, host: address, backlog: LISTEN_BACKLOG }, () => {
         this.#server.off('error', reject);
         resolve();
       });

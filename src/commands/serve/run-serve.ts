@@ -11,6 +11,7 @@ import type { Terminal } from '../terminal.ts';
 import { type BuildOptions, buildServe, type ServeParts } from './build-serve.ts';
 import { endOnSignal } from './end-on-signal.ts';
 import { followFiles } from './follow-files.ts';
+import { ADMIN_LIMITS } from '../../http-api/limits.ts';
 import { HttpServer } from './http-server.ts';
 import { identityWarnings } from './identity-warnings.ts';
 import { openLog } from './open-log.ts';
@@ -74,7 +75,7 @@ async function serve(plan: ServePlan, { onLifeStep }: ServeHooks): Promise<void>
   });
   followFiles(plan, { api, metrics: parts.metrics, logger });
   await startOrExit(parts, logger);
-  const admin = new HttpServer({ listener: parts.admin, refusals });
+  const admin = new HttpServer({ listener: parts.admin, refusals, limits: ADMIN_LIMITS });
   const listeners = [
     { server: admin, name: 'admin', key: 'admin', at: config.admin },
     { server: api, name: 'api', key: 'listen', at: config.listen },

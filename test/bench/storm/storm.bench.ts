@@ -1,9 +1,10 @@
 import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { proxiedUsers } from '../../stack/stack.ts';
+import { proxiedUsers, status as stackStatus } from '../../stack/stack.ts';
 import type { Bench } from '../bench.ts';
 import { ClusterWorld, inParallel } from '../cluster/cluster-world.ts';
 import { get } from '../cluster/get.ts';
+import { processorTimes, residentMegabytes } from './processor-time.ts';
 
 const PODS = 10_000;
 /** Unless it is asked for by name: making the pods takes minutes on a machine that is not fast. */
@@ -35,9 +36,14 @@ export const stormBench: Bench = {
     const issuedBefore = await world.countAudited('getDelegationToken');
     const cancelledBefore = await world.countAudited('cancelDelegationToken');
 
+    const pids: Record<string, number> = { serve: serve.pid, pods: process.pid };
+    for (const { part, pid } of (await stackStatus()).parts) if (pid !== undefined) pids[part] = pid;
+    const cpuBefore = await processorTimes(pids);
+    const memoryBefore = await residentMegabytes(serve.pid);
+
     const agent = new Agent({ keepAlive: false });
     const startedAt = performance.now();
-    let errors = 0;
+    const others = new Map<string, number>();
     let retries = 0;
     let unserved = 0;
     const tookMs: number[] = [];
@@ -46,15 +52,18 @@ export const stormBench: Bench = {
       const askedAt = performance.now();
       for (let attempt = 0; attempt <= MOST_RETRIES; attempt += 1) {
         const headers = { Authorization: `Bearer ${token}` };
-        const got = await get(agent, `${serve.url}/v1/credentials`, headers, addressOf(index)).catch(
-          () => undefined,
-        );
-        const { status, retryAfter } = got ?? { status: 0, retryAfter: '1' };
+        const { status, retryAfter, text } = await get(
+          agent,
+          `${serve.url}/v1/credentials`,
+          headers,
+          addressOf(index),
+        ).catch(withoutAnswer);
         if (status === 200) {
           tookMs.push(performance.now() - askedAt);
           return;
         }
-        errors += 1;
+        const other = status === 0 ? text : `${status} ${codeOf(text)}`;
+        others.set(other, (others.get(other) ?? 0) + 1);
         if (attempt === MOST_RETRIES) break;
         retries += 1;
         await delay(1000 * Number(retryAfter ?? '1'));
@@ -70,6 +79,18 @@ export const stormBench: Bench = {
       `asked within ${withinMs / 1000} s, all answered after ${tookSeconds} s: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ` +
         `most ${at(1)} ms; ${retries} retries, ${unserved} pods without tokens`,
     );
+    const cpu = await processorTimes(pids);
+    const memory = await residentMegabytes(serve.pid);
+    const used = Object.keys(pids).map(
+      (name) => `${name} ${((cpu[name] ?? 0) - (cpuBefore[name] ?? 0)).toFixed(1)} s`,
+    );
+    print(`processor time meanwhile: ${used.join(', ')}`);
+    print(
+      `memory of serve: ${memoryBefore.now.toFixed(0)} MB before, ${memory.now.toFixed(0)} after, at most ${memory.most.toFixed(0)}`,
+    );
+    print(`other answers: ${[...others].map(([what, count]) => `${what} ${count}`).join(', ') || 'none'}`);
+    for (const line of await refusalCounts(serve.adminUrl)) print(line);
+    const errors = [...others.values()].reduce((sum, count) => sum + count, 0);
     record('stormPods', pods);
     record('stormKeys', KEYS);
     record('stormNameNodeCalls', (await world.countAudited('getDelegationToken')) - issuedBefore);
@@ -84,3 +105,34 @@ const addressOf = (index: number): { readonly localAddress: string } => ({
 });
 
 const seconds = (since: number): string => ((performance.now() - since) / 1000).toFixed(1);
+
+/** A request that got no answer: with the system's code as its text. */
+const withoutAnswer = (error: Error & { readonly code?: string }) => ({
+  status: 0,
+  retryAfter: '1',
+  text: `no answer: ${error.code ?? error.message}`,
+});
+
+/** The stable code of a problem. */
+function codeOf(text: string): string {
+  try {
+    return String((JSON.parse(text) as { readonly code?: unknown }).code);
+  } catch {
+    return 'no problem';
+  }
+}
+
+/** What serve itself says of whom it turned away, and why. */
+async function refusalCounts(adminUrl: string): Promise<readonly string[]> {
+  const text = await (await fetch(`${adminUrl}/metrics`)).text();
+  return text
+    .split('\n')
+    .filter((line) => REFUSALS.some((name) => line.startsWith(name)) && !line.endsWith(' 0'));
+}
+
+const REFUSALS = [
+  'kerbridge_requests_refused_total',
+  'kerbridge_requests_limited_total',
+  'kerbridge_queue_rejected_total',
+  'kerbridge_authentications_total{outcome="could-not-check"',
+];
