@@ -10,7 +10,7 @@ import { address, admin, duration, name, objectName, path, port, text, userNamin
  */
 
 /** Of the whole server; see SERVER_LIMITS in src/http-api/limits.ts. */
-const MAX_REQUESTS = 8_000;
+const MAX_REQUESTS = 6_000;
 /** Some 2 KB of memory each, and some 300 bytes of a NameNode's. */
 const MAX_TOKENS = 1_000_000;
 const MAX_TOKEN_LIFETIME_MS = 86_400_000;

@@ -278,7 +278,7 @@ describe('parseServeConfig', () => {
     ],
     [
       'more requests for a namespace than for all',
-      { ...minimal, limits: { requestsPerNamespace: 8_001 } },
+      { ...minimal, limits: { requestsPerNamespace: 6_001 } },
       /^limits\.requestsPerNamespace: /,
     ],
     [

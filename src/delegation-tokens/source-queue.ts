@@ -2,7 +2,7 @@ import type { TokenSource } from './credentials.ts';
 import { TokenServiceError } from './token-service.ts';
 
 /** A quarter of the requests that the API port takes: three sources may hang, and callers of the others are answered. */
-export const MAX_WAITING_PER_SOURCE = 2_000;
+export const MAX_WAITING_PER_SOURCE = 1_500;
 
 /** Who waits for which source. Whoever does holds a request of the server: one silent NameNode must not hold them all. */
 export class SourceQueue {

@@ -25,9 +25,9 @@ export interface ServerLimits {
  * Thousands of pods that start at once wait rather than come back. Measured for one that waits: WAITCOST.
  */
 export const SERVER_LIMITS: ServerLimits = {
-  connections: 10_000,
+  connections: 7_000,
   connectionsPerPeer: 100,
-  requests: 8_000,
+  requests: 6_000,
   requestsPerConnection: 16,
   refusedPerConnection: 16,
   headerBytes: 16 * 1024,

@@ -35,7 +35,7 @@ import { queueReview } from './queue-review.ts';
  * a good signature, so they are pods that start, by the thousand with a large job: the queue has to hold them, and leaves
  * room in the server for who is known already.
  */
-const REVIEW_QUEUE = { inFlight: 16, waiting: 6_000 };
+const REVIEW_QUEUE = { inFlight: 16, waiting: 5_000 };
 /** For the turn to come: shorter, and of pods that start at once those in the rear would come back to wait again. */
 const REVIEW_WAIT_MS = 30_000;
 /** Pods that the reflector doesn't know, so few. */

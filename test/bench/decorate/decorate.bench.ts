@@ -8,11 +8,13 @@ import { measureWebhook, PACE_PER_SECOND } from './webhook-load.ts';
 /** The ID decorator: what a review costs, how many it stands, and how much longer the CREATE of a pod takes by it. */
 export const decorateBench: Bench = {
   name: 'decorate',
-  run: async (print, record) => {
+  run: async (print, record, { isNamed }) => {
     await using folder = await temporaryFolder();
     using ends = new DisposableStack();
     const { url } = ends.adopt(await startNamespaces(), ({ close }) => close());
-    for (const { name, bytes, reviews, p50Ms, p99Ms } of await measureReviewCpu(folder.path, url)) {
+    for (const { name, bytes, reviews, p50Ms, p99Ms } of await measureReviewCpu(folder.path, url, {
+      isNamed,
+    })) {
       print(
         `${name}: ${(bytes / 1_000).toFixed(0)} KB, ${p50Ms.toFixed(2)} ms of CPU, p99 ${p99Ms.toFixed(2)} (${reviews} reviews)`,
       );
@@ -20,7 +22,7 @@ export const decorateBench: Bench = {
       if (name === 'Deployment, mutate') record('decorateTemplateCpuMs100k', p50Ms);
     }
 
-    const webhook = await measureWebhook(folder.path, url);
+    const webhook = await measureWebhook(folder.path, url, { isNamed });
     for (const [name, figures] of Object.entries(webhook)) {
       const { perSecond, p50Ms, p99Ms, connections, errors, firstError } = figures;
       print(
@@ -34,7 +36,7 @@ export const decorateBench: Bench = {
     record('decorateCpuShare500', (webhook.paced.decorateCpuMs * PACE_PER_SECOND) / 1_000);
     record('decorateMostPerSecond', webhook.most.perSecond);
 
-    const { optedIn, others } = await measureCreate();
+    const { optedIn, others } = await measureCreate({ isNamed });
     for (const [name, { pods, p50Ms, p99Ms }] of Object.entries({ 'opted in': optedIn, others })) {
       print(`CREATE, ${name}: p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms (${pods} pods)`);
     }

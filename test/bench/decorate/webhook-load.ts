@@ -5,7 +5,9 @@ import type { ReviewFigures, ReviewLoad } from './review-load.ts';
 
 export const PACE_PER_SECOND = 500;
 const CALLERS = 64;
-const LOAD = { bytes: 5_000, warmUpMs: 2_000, forMs: 10_000 };
+const LONG = { bytes: 5_000, warmUpMs: 2_000, forMs: 10_000 };
+/** In a run of all parts. */
+const SHORT = { ...LONG, forMs: 5_000 };
 
 export interface WebhookFigures {
   readonly paced: LoadFigures;
@@ -23,11 +25,15 @@ export interface LoadFigures extends ReviewFigures {
  * A real `kerbridge decorate`, over TLS on connections that are kept, its audit in a file: at a constant pace of pods of
  * 5 KB, and then with as many as it can do.
  */
-export async function measureWebhook(folder: string, apiServer: string): Promise<WebhookFigures> {
+export async function measureWebhook(
+  folder: string,
+  apiServer: string,
+  { isNamed }: { readonly isNamed: boolean },
+): Promise<WebhookFigures> {
   const decorate = await startDecorate({ dir: folder, config: await decorateFiles(folder, apiServer) });
   const generator = start('../decorate/review-load.ts');
   const load = async (pace: ReviewLoad['pace']): Promise<LoadFigures> => {
-    const order: ReviewLoad = { ...LOAD, port: decorate.port, pace };
+    const order: ReviewLoad = { ...(isNamed ? LONG : SHORT), port: decorate.port, pace };
     const before = await cpuSeconds(decorate.adminUrl);
     const startedAt = performance.now();
     const figures = (await ask(generator, order)) as ReviewFigures;

@@ -3,6 +3,8 @@ import { compareSides, describeSide, type Order, ratioOf } from './compare-sides
 import { answerOf, startHttpWorld, TLS } from './world.ts';
 
 const ROUNDS = 7;
+/** In a run of all parts. */
+const FEWER_ROUNDS = 5;
 /** As many at once as TokenReviews. */
 const CALLERS = 16;
 const NEW: Order = { tls: true, connections: CALLERS, newConnections: true, warmUpMs: 200, forMs: 1_000 };
@@ -13,7 +15,8 @@ const NEW: Order = { tls: true, connections: CALLERS, newConnections: true, warm
  */
 export const freshBench: Bench = {
   name: 'fresh',
-  run: async (print, record) => {
+  run: async (print, record, { isNamed }) => {
+    const rounds = isNamed ? ROUNDS : FEWER_ROUNDS;
     const world = await startHttpWorld();
     try {
       const kerbridge = await world.startKerbridge({ tls: TLS, reviewLifetimeMs: 1 });
@@ -26,7 +29,7 @@ export const freshBench: Bench = {
         maxRequests: 2_000,
       });
       const bare = await world.startBare({ tls: TLS, review: true, ...answerOf(sample) });
-      const figures = await compareSides(world, { bare, kerbridge }, { rounds: ROUNDS, order: NEW });
+      const figures = await compareSides(world, { bare, kerbridge }, { rounds, order: NEW });
       for (const [name, each] of Object.entries(figures)) print(describeSide(name, each));
       record(
         'freshJwtRatio',

@@ -5,6 +5,8 @@ import { answerOf, startHttpWorld, TLS } from './world.ts';
 
 const CONNECTIONS = 64;
 const ROUNDS = 7;
+/** In a run of all parts. */
+const FEWER_ROUNDS = 5;
 const KEPT: Order = {
   tls: false,
   connections: CONNECTIONS,
@@ -18,7 +20,8 @@ const REVIEW_LIFETIME_MS = 600_000;
 /** Repeated requests of known pods: 64 kept connections, 10,000 service-account tokens in turn, beside a bare server. */
 export const hotBench: Bench = {
   name: 'hot',
-  run: async (print, record) => {
+  run: async (print, record, { isNamed }) => {
+    const rounds = isNamed ? ROUNDS : FEWER_ROUNDS;
     const world = await startHttpWorld();
     try {
       const known = { reviewLifetimeMs: REVIEW_LIFETIME_MS };
@@ -34,11 +37,11 @@ export const hotBench: Bench = {
       const bare = await world.startBare({ tls: undefined, ...answer });
       const bareTls = await world.startBare({ tls: TLS, ...answer });
 
-      const plain = await compareSides(world, { bare, kerbridge, express }, { rounds: ROUNDS, order: KEPT });
+      const plain = await compareSides(world, { bare, kerbridge, express }, { rounds, order: KEPT });
       const tls = await compareSides(
         world,
         { 'bare, TLS': bareTls, 'kerbridge, TLS': kerbridge },
-        { rounds: ROUNDS, order: { ...KEPT, tls: true } },
+        { rounds, order: { ...KEPT, tls: true } },
       );
       for (const [name, figures] of [...Object.entries(plain), ...Object.entries(tls)]) {
         print(describeSide(name, figures));

@@ -19,8 +19,11 @@ export async function processorTimes(
 }
 
 /** Resident memory of a process, in MB. */
-export async function residentMegabytes(pid: number): Promise<{ readonly now: number; readonly most: number }> {
+export async function residentMegabytes(
+  pid: number,
+): Promise<{ readonly now: number; readonly most: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const of = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024;
+  const of = (field: string): number =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) / 1024;
   return { now: of('VmRSS'), most: of('VmHWM') };
 }
