@@ -78,7 +78,7 @@ Fetches this pod's Hadoop delegation tokens and writes them as a Hadoop credenti
   --optional KIND                    may be missing (repeatable)          KERBRIDGE_OPTIONAL_KINDS
   --do-as USER                       be this user instead                 KERBRIDGE_DO_AS
   --format writable|protobuf         default writable                     KERBRIDGE_FORMAT
-  --timeout SECONDS                  for one try, default 120             KERBRIDGE_TIMEOUT
+  --timeout SECONDS                  for one try, default 150             KERBRIDGE_TIMEOUT
   --deadline SECONDS                 for all tries, default 300, 0: one   KERBRIDGE_DEADLINE
   --mode MODE                        0600 0640 0660 0400 0440             KERBRIDGE_MODE
   --group GID                        numeric group of the files           KERBRIDGE_GROUP
@@ -249,7 +249,7 @@ read_environment() {
   optional_kinds=$(lines_of "${KERBRIDGE_OPTIONAL_KINDS-}" ,)
   do_as=${KERBRIDGE_DO_AS-}
   format=${KERBRIDGE_FORMAT:-writable}
-  timeout=${KERBRIDGE_TIMEOUT:-120}
+  timeout=${KERBRIDGE_TIMEOUT:-150}
   deadline=${KERBRIDGE_DEADLINE:-300}
   mode=${KERBRIDGE_MODE:-0600}
   group=${KERBRIDGE_GROUP-}

@@ -89,7 +89,7 @@ describe('the options of fetch', () => {
       kinds: [],
       optionalKinds: [],
       format: 'writable',
-      timeoutMs: 120_000,
+      timeoutMs: 150_000,
       deadlineMs: 300_000,
       mode: 0o600,
       copies: [],

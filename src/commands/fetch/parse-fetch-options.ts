@@ -48,8 +48,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const DEFAULTS = {
   serviceAccountTokenFile: '/var/run/secrets/kerbridge/serviceaccount/token',
   format: 'writable',
-  /** Longer than serve takes for Kerberos (with a silent KDC before a good one) and the calls to Hadoop after it. */
-  timeoutSeconds: 120,
+  /**
+   * Longer than serve takes: a turn among thousands for the TokenReview (41 s with the call), a look at the pod (16 s), and
+   * a token of Hadoop (90 s: Kerberos with a silent KDC before a good one, and the calls after it).
+   */
+  timeoutSeconds: 150,
   deadlineSeconds: 300,
   mode: '0600',
 } as const;

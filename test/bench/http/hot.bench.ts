@@ -7,6 +7,7 @@ const CONNECTIONS = 64;
 const ROUNDS = 7;
 /** In a run of all parts. */
 const FEWER_ROUNDS = 5;
+const SHORT = { warmUpMs: 200, forMs: 800 };
 const KEPT: Order = {
   tls: false,
   connections: CONNECTIONS,
@@ -22,6 +23,7 @@ export const hotBench: Bench = {
   name: 'hot',
   run: async (print, record, { isNamed }) => {
     const rounds = isNamed ? ROUNDS : FEWER_ROUNDS;
+    const order: Order = isNamed ? KEPT : { ...KEPT, ...SHORT };
     const world = await startHttpWorld();
     try {
       const known = { reviewLifetimeMs: REVIEW_LIFETIME_MS };
@@ -37,11 +39,11 @@ export const hotBench: Bench = {
       const bare = await world.startBare({ tls: undefined, ...answer });
       const bareTls = await world.startBare({ tls: TLS, ...answer });
 
-      const plain = await compareSides(world, { bare, kerbridge, express }, { rounds, order: KEPT });
+      const plain = await compareSides(world, { bare, kerbridge, express }, { rounds, order });
       const tls = await compareSides(
         world,
         { 'bare, TLS': bareTls, 'kerbridge, TLS': kerbridge },
-        { rounds, order: { ...KEPT, tls: true } },
+        { rounds, order: { ...order, tls: true } },
       );
       for (const [name, figures] of [...Object.entries(plain), ...Object.entries(tls)]) {
         print(describeSide(name, figures));

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { promisify } from 'node:util';
 import { signPodStamp } from '../../../src/identity/stamps/pod-stamp.ts';
 import { POD_STAMP_ANNOTATION } from '../../../src/identity/stamps/stamp-annotations.ts';
 import {
@@ -77,8 +78,20 @@ export function newSigningKey(): { readonly privateKey: KeyObject; readonly publ
   return generateKeyPairSync('rsa', { modulusLength: 2048 });
 }
 
+/** On the threads of the pool: many are signed, and each takes a millisecond. */
+const signed256 = promisify(sign.bind(undefined, 'sha256') as SignSha256);
+type SignSha256 = (
+  data: Buffer,
+  key: KeyObject,
+  callback: (error: Error | null, signature: Buffer) => void,
+) => void;
+
 /** A projected token of that pod, as long as a real one. The pod's number is in `jti`. */
-export function serviceAccountTokenOf(n: number, nowMs: number, privateKey: KeyObject): string {
+export async function serviceAccountTokenOf(
+  n: number,
+  nowMs: number,
+  privateKey: KeyObject,
+): Promise<string> {
   const issuedAt = Math.floor(nowMs / 1000);
   const claims = {
     aud: [AUDIENCE],
@@ -97,7 +110,7 @@ export function serviceAccountTokenOf(n: number, nowMs: number, privateKey: KeyO
   };
   const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString('base64url');
   const signed = `${encode({ alg: 'RS256', kid: KEY_ID })}.${encode(claims)}`;
-  return `${signed}.${sign('sha256', Buffer.from(signed), privateKey).toString('base64url')}`;
+  return `${signed}.${(await signed256(Buffer.from(signed), privateKey)).toString('base64url')}`;
 }
 
 /** The number in `jti` of {@link serviceAccountTokenOf}, without looking at the signature. */
