@@ -10,6 +10,7 @@ import { down, type Stack, status, up } from '../../stack/stack.ts';
 const AUDIENCE = 'kerbridge';
 const ACCOUNT = TestNamespace.DEFAULT_ACCOUNT;
 const CALLS_AT_ONCE = 32;
+const NAMESPACES_AT_ONCE = 8;
 const CALL_TIMEOUT_MS = 60_000;
 
 export interface PodOrder {
@@ -26,11 +27,16 @@ export class ClusterWorld implements AsyncDisposable {
   readonly #transport: Transport;
   readonly #server: string;
   readonly #disposals: (() => Promise<unknown>)[];
+  /** The stack is there afterwards too. */
+  readonly #stays: boolean;
+  readonly #namespaces: TestNamespace[] = [];
+  readonly #serves: ServeProcess[] = [];
 
   private constructor(
     stack: Stack,
     folder: string,
     kubeconfig: string,
+    stays: boolean,
     disposals: (() => Promise<unknown>)[],
   ) {
     this.stack = stack;
@@ -40,6 +46,7 @@ export class ClusterWorld implements AsyncDisposable {
     this.#transport = new Transport({ kubeConfig, timeoutMs: CALL_TIMEOUT_MS });
     this.#server = kubeConfig.getCurrentCluster()?.server ?? '';
     this.#disposals = disposals;
+    this.#stays = stays;
   }
 
   /** Brings the stack up, and down again at the end if it was not up before. */
@@ -48,7 +55,7 @@ export class ClusterWorld implements AsyncDisposable {
     const stack = await up({ progress: () => {} });
     const folder = await temporaryFolder();
     const login = await createServiceAccountLogin(stack.kubernetes.kubeconfig.admin);
-    return new ClusterWorld(stack, folder.path, login.kubeconfig, [
+    return new ClusterWorld(stack, folder.path, login.kubeconfig, wasUp, [
       async () => await (wasUp ? undefined : down({ progress: () => {} })),
       async () => await folder[Symbol.asyncDispose](),
       () => login.dispose(),
@@ -57,8 +64,13 @@ export class ClusterWorld implements AsyncDisposable {
 
   async namespace(): Promise<string> {
     const namespace = await TestNamespace.create(this.stack.kubernetes.kubeconfig.admin, 'bench');
-    this.#disposals.push(() => namespace.dispose());
+    this.#namespaces.push(namespace);
     return namespace.name;
+  }
+
+  async namespaces(count: number): Promise<readonly string[]> {
+    const all = Array.from({ length: count }, (_, index) => index);
+    return await inParallel(NAMESPACES_AT_ONCE, all, async () => await this.namespace());
   }
 
   /** Pods, and for each the token that its projected volume would hold. */
@@ -92,7 +104,7 @@ export class ClusterWorld implements AsyncDisposable {
         delegationTokens: { store, storeNamespace },
       },
     });
-    this.#disposals.push(() => serve.stop());
+    this.#serves.push(serve);
     return serve;
   }
 
@@ -103,6 +115,9 @@ export class ClusterWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const serve of this.#serves) await serve.stop();
+    const namespaces = this.#stays ? this.#namespaces : [];
+    await inParallel(NAMESPACES_AT_ONCE, namespaces, async (namespace) => await namespace.dispose());
     for (const dispose of this.#disposals.toReversed()) await dispose();
   }
 

@@ -11,6 +11,8 @@ const FEW = 1_000;
 const ROUNDS = 5;
 const RENEW: Question = { type: 'renew', rounds: 5, perRound: FEW };
 const WAIT_MS = 10_000;
+/** In a run of all parts. */
+const SHORT = { rounds: 3, waitMs: 5_000 };
 
 /**
  * 100,000 live tokens in one process: what each takes, how long the event loop is held while they are renewed at the pace of
@@ -19,6 +21,7 @@ const WAIT_MS = 10_000;
 export const scaleBench: Bench = {
   name: 'scale',
   run: async (print, record, { isNamed }) => {
+    const { rounds, waitMs } = isNamed ? { rounds: ROUNDS, waitMs: WAIT_MS } : SHORT;
     const many = startTokens(MANY, 'issued');
     const few = startTokens(FEW, 'issued');
     try {
@@ -31,9 +34,9 @@ export const scaleBench: Bench = {
       record('bytesPerLiveToken', bytes / MANY);
 
       // Beside which the next one is to be read.
-      const idle = isNamed ? await wait(few, 0) : undefined;
-      const renewing = await wait(many, 0);
-      const looking = await wait(many, MANY);
+      const idle = isNamed ? await wait(few, { pods: 0, forMs: waitMs }) : undefined;
+      const renewing = await wait(many, { pods: 0, forMs: waitMs });
+      const looking = await wait(many, { pods: MANY, forMs: waitMs });
       if (idle !== undefined) print(`event loop, 1,000 tokens: ${describeDelay(idle)}`);
       print(`event loop, ${MANY} tokens: ${describeDelay(renewing)}`);
       print(`the same, and ${MANY} pods looked at: ${describeDelay(looking)}`);
@@ -42,7 +45,7 @@ export const scaleBench: Bench = {
 
       const ratios: number[] = [];
       const costs: Record<'few' | 'many', number[]> = { few: [], many: [] };
-      for (let turn = 0; turn <= ROUNDS; turn += 1) {
+      for (let turn = 0; turn <= rounds; turn += 1) {
         const order = turn % 2 === 0 ? (['few', 'many'] as const) : (['many', 'few'] as const);
         const cost = { few: 0, many: 0 };
         for (const side of order) {
@@ -98,12 +101,16 @@ async function filled(side: ChildProcess): Promise<FilledFigures> {
   }
 }
 
-async function wait(side: ChildProcess, pods: number): Promise<DelayFigures> {
-  return (await ask(side, { type: 'wait', forMs: WAIT_MS, pods })) as DelayFigures;
+async function wait(
+  side: ChildProcess,
+  order: { readonly pods: number; readonly forMs: number },
+): Promise<DelayFigures & { readonly forMs: number }> {
+  return { ...((await ask(side, { type: 'wait', ...order })) as DelayFigures), forMs: order.forMs };
 }
 
-function describeDelay({ renewals, looks, p50Ms, p99Ms, maxMs, longestGcMs }: DelayFigures): string {
-  const perSecond = renewals / (WAIT_MS / 1000);
+function describeDelay(figures: DelayFigures & { readonly forMs: number }): string {
+  const { forMs, renewals, looks, p50Ms, p99Ms, maxMs, longestGcMs } = figures;
+  const perSecond = renewals / (forMs / 1000);
   return (
     `${perSecond.toFixed(1)} renewals/s; p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms, ` +
     `most ${maxMs.toFixed(1)} ms, longest collection of garbage ${longestGcMs.toFixed(1)} ms` +

@@ -2,7 +2,7 @@ import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { proxiedUsers, status as stackStatus } from '../../stack/stack.ts';
 import type { Bench } from '../bench.ts';
-import { ClusterWorld, inParallel } from '../cluster/cluster-world.ts';
+import { ClusterWorld } from '../cluster/cluster-world.ts';
 import { get } from '../cluster/get.ts';
 import { processorTimes, residentMegabytes } from './processor-time.ts';
 
@@ -25,7 +25,8 @@ export const stormBench: Bench = {
     const withinMs = (WITHIN_MS * pods) / PODS;
     await using world = await ClusterWorld.create();
     const users = proxiedUsers.filter((user) => user.startsWith('user')).slice(0, KEYS);
-    const keys = await inParallel(1, users, async (user) => ({ user, namespace: await world.namespace() }));
+    const namespaces = await world.namespaces(users.length);
+    const keys = users.map((user, n) => ({ user, namespace: namespaces[n] ?? '' }));
     const orders = Array.from({ length: pods / KEYS }, (_, n) =>
       keys.map((key) => ({ ...key, name: `pod-${n}` })),
     ).flat();
