@@ -4,15 +4,19 @@ const MARGIN_MS = 1_000;
 export interface QueuedCallLimits {
   /** For the turn to come. */
   readonly maxWaitMs: number;
+  /** The same while nobody's call is answered. */
+  readonly maxQuietMs: number;
   /** For the wait and the call together. */
   readonly timeoutMs: number;
 }
 
 /**
  * For a call to the Kubernetes API behind a queue of ours. The call itself may take `callTimeoutMs`, and ends itself then;
- * at most half of that is waited before it, unless told otherwise. The whole is bounded for a call that does not, or that
- * asks more than once.
+ * at most half of that is waited before it, or as long as told while others are answered. The whole is bounded for a call
+ * that does not, or that asks more than once.
  */
-export function queuedCallLimits(callTimeoutMs: number, maxWaitMs = callTimeoutMs / 2): QueuedCallLimits {
-  return { maxWaitMs, timeoutMs: maxWaitMs + callTimeoutMs + MARGIN_MS };
+export function queuedCallLimits(callTimeoutMs: number, longestWaitMs = 0): QueuedCallLimits {
+  const maxQuietMs = callTimeoutMs / 2;
+  const maxWaitMs = Math.max(longestWaitMs, maxQuietMs);
+  return { maxWaitMs, maxQuietMs, timeoutMs: maxWaitMs + callTimeoutMs + MARGIN_MS };
 }

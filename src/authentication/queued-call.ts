@@ -9,8 +9,8 @@ export interface QueuedCallOptions {
   readonly clock: Clock;
   /** For one call; see `queuedCallLimits` for the wait before it. */
   readonly callTimeoutMs: number;
-  /** Default: half of the time for the call. */
-  readonly maxWaitMs?: number | undefined;
+  /** For the turn in the queue, as long as others are answered; default: half of the time for the call. */
+  readonly longestWaitMs?: number | undefined;
 }
 
 /**
@@ -21,14 +21,14 @@ export interface QueuedCallOptions {
 export async function runQueued<T>(
   request: string,
   call: (signal: AbortSignal) => Promise<T>,
-  { queue, clock, callTimeoutMs, maxWaitMs: wait }: QueuedCallOptions,
+  { queue, clock, callTimeoutMs, longestWaitMs }: QueuedCallOptions,
   caller?: AbortSignal,
 ): Promise<T> {
-  const { maxWaitMs, timeoutMs } = queuedCallLimits(callTimeoutMs, wait);
+  const { maxWaitMs, maxQuietMs, timeoutMs } = queuedCallLimits(callTimeoutMs, longestWaitMs);
   const onTimeout = () => new Error(`${request}: no answer within ${timeoutMs} ms`);
   try {
     return await withDeadline({ clock, timeoutMs, signal: caller, onTimeout }, (signal) =>
-      queue.run(() => call(signal), { signal, maxWaitMs }),
+      queue.run(() => call(signal), { signal, maxWaitMs, maxQuietMs }),
     );
   } catch (error) {
     if (error instanceof QueueFullError || error instanceof QueueTimeoutError)

@@ -24,8 +24,8 @@ export interface ReviewCacheOptions {
   readonly queue: BoundedQueue;
   /** For one call; see `queuedCallLimits` for a review with all that belongs to it, the queue included. */
   readonly callTimeoutMs: number;
-  /** For the turn in the queue; default: half of the time for the call. */
-  readonly maxWaitMs?: number;
+  /** For the turn in the queue, as long as others are answered; default: half of the time for the call. */
+  readonly longestWaitMs?: number;
   readonly successTtlMs?: number;
   readonly failureTtlMs?: number;
   readonly maxEntries: number;

@@ -68,6 +68,53 @@ describe('a caller that waits', () => {
     expect(begun).toEqual(['a', 'patient']);
   });
 
+  it('waits on while others are answered, and no longer than it may in all', async () => {
+    const { clock, queue, work, counts } = world({ waiting: 20 });
+    const works = Array.from({ length: 12 }, (_, n) => work(`${n}`));
+    const calls = works.map(({ run }) => queue.run(run, { maxWaitMs: 1_000, maxQuietMs: 100 }));
+    const outcomes = calls.map(outcomeOf);
+    for (const { end } of works.slice(0, 11)) {
+      await clock.advance(90);
+      end();
+      await settle();
+    }
+    expect(counts()).toEqual([1, 0]);
+    const rest = [work('late'), work('later')].map(({ run }) =>
+      outcomeOf(queue.run(run, { maxWaitMs: 150, maxQuietMs: 100 })),
+    );
+    await clock.advance(90);
+    works[11]?.end();
+    await settle();
+    await clock.advance(60);
+    expect(await rest[1]).toMatchObject({ message: 'no turn within 150 ms' });
+    expect(await Promise.all(outcomes)).toEqual(works.map((_, n) => `${n}`));
+  });
+
+  it.each([
+    ['nobody is answered', undefined],
+    ['calls fail', new Error('down')],
+  ])('goes before its time is up when %s', async (_name, failure) => {
+    const { clock, queue, begun } = world({ inFlight: 2, waiting: 9 });
+    const failing = Promise.withResolvers<never>();
+    const running = [queue.run(never), outcomeOf(queue.run(async () => await failing.promise))];
+    const waits = [1, 2, 3].map((n) =>
+      outcomeOf(
+        queue.run(async () => await never().finally(() => begun.push(`${n}`)), {
+          maxWaitMs: 1_000,
+          maxQuietMs: 100,
+        }),
+      ),
+    );
+    await clock.advance(50);
+    if (failure !== undefined) failing.reject(failure);
+    await clock.advance(49);
+    expect(queue.waiting).toBe(failure === undefined ? 3 : 2);
+    await clock.advance(1);
+    expect(queue.waiting).toBe(0);
+    expect(await waits[2]).toMatchObject({ message: 'no turn, and no answer to anybody within 100 ms' });
+    expect(running).toHaveLength(2);
+  });
+
   it('and gives up leaves with its own reason, whichever place it had', async () => {
     const { clock, queue, begun, work, counts } = world({ waiting: 5 });
     const first = work('a');

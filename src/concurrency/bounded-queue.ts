@@ -26,6 +26,11 @@ export interface QueueRunOptions {
   readonly signal?: AbortSignal | undefined;
   /** For the turn to come, not for the work. Default: any time. */
   readonly maxWaitMs?: number;
+  /**
+   * The same while the queue does not move: since a call was answered, whoever's. So a long line is waited out, but not a
+   * server that hangs. Default: as long as `maxWaitMs`.
+   */
+  readonly maxQuietMs?: number;
   /** Where to wait: 0 is the most urgent lane, and the default. */
   readonly lane?: number;
 }
@@ -58,6 +63,8 @@ export class BoundedQueue {
   /** The most urgent first. */
   readonly #lanes: readonly LinkedQueue<Waiter>[];
   #running = 0;
+  /** When a call was last answered, by the steady clock. One that failed says nothing about those that wait. */
+  #answeredAt = -Infinity;
 
   constructor(options: BoundedQueueOptions) {
     this.#clock = options.clock;
@@ -92,14 +99,16 @@ export class BoundedQueue {
     try {
       // It may have been aborted since the turn came.
       signal?.throwIfAborted();
-      return await work();
+      const result = await work();
+      this.#answeredAt = this.#clock.uptime();
+      return result;
     } finally {
       this.#leave();
     }
   }
 
   /** Resolves with a place that is counted. */
-  async #turn({ signal, maxWaitMs, lane = 0 }: QueueRunOptions): Promise<void> {
+  async #turn({ signal, maxWaitMs, maxQuietMs = maxWaitMs, lane = 0 }: QueueRunOptions): Promise<void> {
     const queue = this.#lanes[lane];
     if (queue === undefined) throw new RangeError(`there is no lane ${lane}`);
     if (this.waiting >= this.#maxWaiting) this.#makeRoom(lane);
@@ -126,14 +135,32 @@ export class BoundedQueue {
         },
       });
       signal?.addEventListener('abort', onAbort, { once: true });
-      if (maxWaitMs === undefined) return;
-      const onTimeout = (): void => {
+      if (maxWaitMs === undefined || maxQuietMs === undefined) return;
+      const onTimeout = (why: string): void => {
         if (stopTimer.signal.aborted) return;
         stopWaiting();
-        reject(new QueueTimeoutError(`no turn within ${maxWaitMs} ms`));
+        reject(new QueueTimeoutError(why));
       };
-      this.#clock.sleep(maxWaitMs, stopTimer.signal).then(onTimeout, () => {});
+      this.#untilTooLong({ maxWaitMs, maxQuietMs }, stopTimer.signal).then(onTimeout, () => {});
     });
+  }
+
+  /** Resolves with what took too long; rejects when the signal is aborted. */
+  async #untilTooLong(
+    { maxWaitMs, maxQuietMs }: { readonly maxWaitMs: number; readonly maxQuietMs: number },
+    signal: AbortSignal,
+  ): Promise<string> {
+    const cameAt = this.#clock.uptime();
+    let leftMs = maxWaitMs;
+    let quietLeftMs = maxQuietMs;
+    for (;;) {
+      const ms = Math.min(leftMs, quietLeftMs);
+      await this.#clock.sleep(ms, signal);
+      leftMs -= ms;
+      if (leftMs <= 0) return `no turn within ${maxWaitMs} ms`;
+      quietLeftMs = Math.max(cameAt, this.#answeredAt) + maxQuietMs - this.#clock.uptime();
+      if (quietLeftMs <= 0) return `no turn, and no answer to anybody within ${maxQuietMs} ms`;
+    }
   }
 
   /** Sends the youngest of the least urgent away, or throws if nobody is less urgent than the lane. */

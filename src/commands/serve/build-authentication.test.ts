@@ -286,24 +286,38 @@ describe('buildAuthentication', () => {
     await stop();
   });
 
-  it('lets a review wait 30 s for its turn, three times as long as the call itself may take', async () => {
+  it('lets a review wait 30 s for its turn while others are answered, and 5 s while nobody is', async () => {
     const { ask, clock, started, stop, answerReviews, shown } = setUp();
     await started();
-    const { promise, reject } = Promise.withResolvers<ServiceAccountTokenReview>();
-    answerReviews(() => promise);
-    const first = Array.from({ length: 16 }, (_, n) => ask({ jti: `${n}` }));
-    const running = 'queue_running{queue="token-review"}';
-    await until(async () => (await shown(running))[0] === `kerbridge_${running} 16`);
+    const answers: (() => void)[] = [];
+    answerReviews(
+      () => new Promise((resolve) => answers.push(() => resolve({ authenticated: false, error: 'gone' }))),
+    );
+    const waiting = 'queue_waiting{queue="token-review",lane="all"}';
+    const untilWaiting = async (count: number) =>
+      await until(async () => (await shown(waiting))[0] === `kerbridge_${waiting} ${count}`);
+    // Whoever is answered makes room for one of those before the last.
+    const first = Array.from({ length: 36 }, (_, n) => ask({ jti: `${n}` }));
+    await untilWaiting(20);
     let last: AuthenticationResult | undefined;
     const waits = ask({ jti: 'last' }).then((result) => (last = result));
-    const waiting = 'queue_waiting{queue="token-review",lane="all"}';
-    await until(async () => (await shown(waiting))[0] === `kerbridge_${waiting} 1`);
-    await clock.advance(29_999);
-    expect(last).toBeUndefined();
-    await clock.advance(1);
+    await untilWaiting(21);
+    for (let second = 4; second < 30; second += 4) {
+      await clock.advance(4_000);
+      answers.shift()?.();
+      await settle();
+      expect(last).toBeUndefined();
+    }
+    await clock.advance(2_000);
     await waits;
     expect(last).toMatchObject({ outcome: 'could-not-check', dependency: 'kubernetes-api-queue' });
-    reject(new Error('down'));
+
+    const hangs = ask({ jti: 'hangs' });
+    await until(async () => (await shown(waiting))[0] !== `kerbridge_${waiting} 0`);
+    await clock.advance(5_000);
+    expect(await hangs).toMatchObject({ outcome: 'could-not-check', dependency: 'kubernetes-api-queue' });
+    for (const answer of answers) answer();
+    await clock.advance(60_000);
     await Promise.all(first);
     await stop();
   });

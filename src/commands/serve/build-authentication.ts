@@ -36,8 +36,11 @@ import { queueReview } from './queue-review.ts';
  * room in the server for who is known already.
  */
 const REVIEW_QUEUE = { inFlight: 16, waiting: 5_000 };
-/** For the turn to come: shorter, and of pods that start at once those in the rear would come back to wait again. */
-const REVIEW_WAIT_MS = 30_000;
+/**
+ * For the turn to come, as long as others are answered. Were it shorter, those in the rear of a large job would come back
+ * to wait again.
+ */
+const LONGEST_REVIEW_WAIT_MS = 30_000;
 /** Pods that the reflector doesn't know, so few. */
 const POD_QUEUE = { inFlight: 8, waiting: 500 };
 /**
@@ -112,7 +115,7 @@ export function buildAuthentication(options: BuildAuthenticationOptions): Authen
     audience,
     clock,
     queue: reviewQueue,
-    maxWaitMs: REVIEW_WAIT_MS,
+    longestWaitMs: LONGEST_REVIEW_WAIT_MS,
     callTimeoutMs,
     ...REVIEW_CACHE,
     ...(options.reviewLifetimeMs === undefined ? {} : { successTtlMs: options.reviewLifetimeMs }),
