@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
 
 /** Of Linux on every architecture that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -16,6 +17,16 @@ export async function processorTimes(
     return [name, (Number(fields[USER_TIME]) + Number(fields[SYSTEM_TIME])) / TICKS_PER_SECOND];
   });
   return Object.fromEntries(await Promise.all(entries));
+}
+
+/** Seconds since the machine was started in which a core did something, and in which it did nothing. */
+export function machineTimes(): { readonly busy: number; readonly idle: number } {
+  const sum = { busy: 0, idle: 0 };
+  for (const { times } of cpus()) {
+    sum.idle += times.idle / 1000;
+    sum.busy += (times.user + times.nice + times.sys + times.irq) / 1000;
+  }
+  return sum;
 }
 
 /** Resident memory of a process, in MB. */

@@ -4,7 +4,7 @@ import { proxiedUsers, status as stackStatus } from '../../stack/stack.ts';
 import type { Bench } from '../bench.ts';
 import { ClusterWorld } from '../cluster/cluster-world.ts';
 import { get } from '../cluster/get.ts';
-import { processorTimes, residentMegabytes } from './processor-time.ts';
+import { machineTimes, processorTimes, residentMegabytes } from './processor-time.ts';
 
 const PODS = 10_000;
 /** Unless it is asked for by name: making the pods takes minutes on a machine that is not fast. */
@@ -40,11 +40,12 @@ export const stormBench: Bench = {
     const pids: Record<string, number> = { serve: serve.pid, pods: process.pid };
     for (const { part, pid } of (await stackStatus()).parts) if (pid !== undefined) pids[part] = pid;
     const cpuBefore = await processorTimes(pids);
+    const machineBefore = machineTimes();
     const memoryBefore = await residentMegabytes(serve.pid);
 
     const agent = new Agent({ keepAlive: false });
     const startedAt = performance.now();
-    const others = new Map<string, number>();
+    const otherAnswers = new Map<string, number>();
     let retries = 0;
     let unserved = 0;
     const tookMs: number[] = [];
@@ -64,7 +65,7 @@ export const stormBench: Bench = {
           return;
         }
         const other = status === 0 ? text : `${status} ${codeOf(text)}`;
-        others.set(other, (others.get(other) ?? 0) + 1);
+        otherAnswers.set(other, (otherAnswers.get(other) ?? 0) + 1);
         if (attempt === MOST_RETRIES) break;
         retries += 1;
         await delay(1000 * Number(retryAfter ?? '1'));
@@ -81,17 +82,23 @@ export const stormBench: Bench = {
         `most ${at(1)} ms; ${retries} retries, ${unserved} pods without tokens`,
     );
     const cpu = await processorTimes(pids);
+    const machine = machineTimes();
     const memory = await residentMegabytes(serve.pid);
-    const used = Object.keys(pids).map(
-      (name) => `${name} ${((cpu[name] ?? 0) - (cpuBefore[name] ?? 0)).toFixed(1)} s`,
+    const used = Object.keys(pids).map((name) => (cpu[name] ?? 0) - (cpuBefore[name] ?? 0));
+    const shown = Object.keys(pids).map((name, n) => `${name} ${(used[n] ?? 0).toFixed(1)} s`);
+    const others = machine.busy - machineBefore.busy - used.reduce((sum, each) => sum + each, 0);
+    print(
+      `processor time meanwhile: ${shown.join(', ')}, all others ${others.toFixed(1)} s, ` +
+        `unused ${(machine.idle - machineBefore.idle).toFixed(1)} s`,
     );
-    print(`processor time meanwhile: ${used.join(', ')}`);
     print(
       `memory of serve: ${memoryBefore.now.toFixed(0)} MB before, ${memory.now.toFixed(0)} after, at most ${memory.most.toFixed(0)}`,
     );
-    print(`other answers: ${[...others].map(([what, count]) => `${what} ${count}`).join(', ') || 'none'}`);
+    print(
+      `other answers: ${[...otherAnswers].map(([what, count]) => `${what} ${count}`).join(', ') || 'none'}`,
+    );
     for (const line of await refusalCounts(serve.adminUrl)) print(line);
-    const errors = [...others.values()].reduce((sum, count) => sum + count, 0);
+    const errors = [...otherAnswers.values()].reduce((sum, count) => sum + count, 0);
     record('stormPods', pods);
     record('stormKeys', KEYS);
     record('stormNameNodeCalls', (await world.countAudited('getDelegationToken')) - issuedBefore);
