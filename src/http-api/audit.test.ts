@@ -296,7 +296,11 @@ describe('the audit line', () => {
     const { api, audit } = startApi({
       maxAuthentications: 1,
       authenticatePod: async (_caller, { admitCheck, admitPod } = {}) => {
-        if (admitCheck?.() === false) return { outcome: 'limited', limit: 'authentications' };
+        if (admitCheck?.() === false) {
+          // Or the others would wait for ever.
+          all.resolve();
+          return { outcome: 'limited', limit: 'authentications' };
+        }
         await Promise.resolve();
         admitPod?.({ namespace: pod.namespace, uid: `${pod.uid}-${proven}` });
         proven += 1;
