@@ -1,13 +1,11 @@
-import type { BoundedQueue } from '../concurrency/bounded-queue.ts';
 import { SingleFlight } from '../concurrency/single-flight.ts';
 import type { Secret } from '../observability/secret.ts';
-import type { Clock } from '../time/clock.ts';
 import type { RecallReview, ReviewBoundToken } from './authenticate-pod.ts';
 import { POD_UID_EXTRA } from './bound-pod-claim.ts';
 import type { ReviewTokenOfPod } from './confirm-invalidated.ts';
 import { ExpiringMap } from './expiring-map.ts';
 import type { ServiceAccountTokenReview } from './kubernetes-access.ts';
-import { runQueued } from './queued-call.ts';
+import { type QueuedCallOptions, runQueued } from './queued-call.ts';
 import { createReviewKey } from './review-key.ts';
 import type { TokenClaims } from './token-claims.ts';
 
@@ -15,17 +13,11 @@ import type { TokenClaims } from './token-claims.ts';
 export const SUCCESS_TTL_MS = 10_000;
 export const FAILURE_TTL_MS = 5_000;
 
-export interface ReviewCacheOptions {
+/** The queue is the one before the API server, and its limits are for a review with all that belongs to it. */
+export interface ReviewCacheOptions extends QueuedCallOptions {
   readonly reviewServiceAccountToken: ReviewTokenOfPod;
   /** Ours, the only one that is asked for. */
   readonly audience: string;
-  readonly clock: Clock;
-  /** Before the API server. */
-  readonly queue: BoundedQueue;
-  /** For one call; see `queuedCallLimits` for a review with all that belongs to it, the queue included. */
-  readonly callTimeoutMs: number;
-  /** For the turn in the queue, as long as others are answered; default: half of the time for the call. */
-  readonly longestWaitMs?: number;
   readonly successTtlMs?: number;
   readonly failureTtlMs?: number;
   readonly maxEntries: number;

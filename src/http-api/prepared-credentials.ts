@@ -111,11 +111,9 @@ function prepareDocument(
   return {
     etag: `W/"${digest(JSON.stringify(lasting), etagKey)}"`,
     start: `${inAscii(JSON.stringify(document)).slice(0, -1)},"refreshAfter":"`,
-    end: missing.length === 0 ? NOTHING_MISSING : `","missing":${inAscii(JSON.stringify(missing))}}`,
+    end: `","missing":${inAscii(JSON.stringify(missing))}}`,
   };
 }
-
-const NOTHING_MISSING = '","missing":[]}';
 
 function digest(lasting: string | Uint8Array, etagKey: Uint8Array): string {
   return createHmac('sha256', etagKey).update(lasting).digest('base64url');

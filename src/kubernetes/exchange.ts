@@ -6,6 +6,7 @@ import { KubernetesApiError } from './kubernetes-api-error.ts';
 
 /** An object in etcd is at most 1.5 MiB by default; of a list it is for whoever asks to take smaller pages. */
 const MAX_REPLY_BYTES = 8 * 1024 * 1024;
+
 /** A whole reply, whatever its status. */
 export interface Reply {
   readonly status: number;
@@ -34,12 +35,16 @@ export class ReplyTooLargeError extends KubernetesApiError {
 }
 
 /** Sends, and sends once more if the API server had closed a kept connection meanwhile: no reply, so nothing was done. */
-export async function exchange(request: RequestContext, options: https.RequestOptions): Promise<Reply> {
+export async function exchange(
+  request: RequestContext,
+  url: URL,
+  options: https.RequestOptions,
+): Promise<Reply> {
   try {
-    return await exchangeOnce(request, options);
+    return await exchangeOnce(request, url, options);
   } catch (error) {
     if (!(error instanceof StaleConnectionError)) throw error;
-    return await exchangeOnce(request, { ...options, agent: false });
+    return await exchangeOnce(request, url, { ...options, agent: false });
   }
 }
 
@@ -50,10 +55,14 @@ class StaleConnectionError extends KubernetesApiError {
   }
 }
 
-export function exchangeOnce(request: RequestContext, options: https.RequestOptions): Promise<Reply> {
+/** @param url of the request, read */
+export function exchangeOnce(
+  request: RequestContext,
+  url: URL,
+  options: https.RequestOptions,
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const url = new URL(request.getUrl());
-    const outgoing = (url.protocol === 'http:' ? http : https).request(url, options, (incoming) => {
+    const outgoing = clientFor(url).request(url, options, (incoming) => {
       const chunks: Buffer[] = [];
       let size = 0;
       incoming.on('data', (chunk: Buffer) => {
@@ -84,9 +93,9 @@ export function exchangeOnce(request: RequestContext, options: https.RequestOpti
   });
 }
 
-export function openStream(url: string, options: https.RequestOptions): Promise<http.IncomingMessage> {
+export function openStream(url: URL, options: https.RequestOptions): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const outgoing = (url.startsWith('http:') ? http : https).request(url, options, (incoming) => {
+    const outgoing = clientFor(url).request(url, options, (incoming) => {
       // An abortion between here and the first read would else be an error without a listener.
       incoming.on('error', () => undefined);
       resolve(incoming);
@@ -95,6 +104,8 @@ export function openStream(url: string, options: https.RequestOptions): Promise<
     outgoing.end();
   });
 }
+
+const clientFor = ({ protocol }: URL): typeof http | typeof https => (protocol === 'http:' ? http : https);
 
 export async function* bodyOf(incoming: http.IncomingMessage, caller: AbortSignal): AsyncGenerator<Buffer> {
   try {

@@ -10,8 +10,7 @@ import type { ReadObject, ReadStoredSchemas } from '../admission/look-ups.ts';
 import type { GetPod, PodView } from '../authentication/kubernetes-access.ts';
 import type { ReadServiceAccountIssuer } from '../authentication/signing-keys.ts';
 import { isStatusAbout, replyOf } from './api-reply.ts';
-import { type CallDescription, errorOfStatus } from './error-of-status.ts';
-import { KubernetesApiError } from './kubernetes-api-error.ts';
+import { describeFailure } from './describe-failure.ts';
 import { type KubeConfigSource, loadKubeConfig } from './load-kube-config.ts';
 import { type Call, createOperatorCalls, type OperatorCalls } from './operator-calls.ts';
 import { createPreflightCalls, type PreflightCalls } from './preflight-calls.ts';
@@ -97,14 +96,8 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
   const authorizationApi = new AuthorizationV1Api(configuration);
   const coreApi = new CoreV1Api(configuration);
 
-  const call: Call = async (what, signal, start) => {
-    try {
-      return await start({ httpApi: transport.withSignal(signal) });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw wrapError(error, what);
-    }
-  };
+  const call: Call = async (what, signal, start) =>
+    await describeFailure(what, signal, () => start({ httpApi: transport.withSignal(signal) }));
 
   const getPod: GetPod = async (namespace, name, { signal } = {}) => {
     const what = { request: `GET pod ${namespace}/${name}`, rule: '`get` on `pods`' };
@@ -123,7 +116,7 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
 
   return {
     server,
-    ...createTokenReviews({ transport, server, call }),
+    ...createTokenReviews({ transport, server }),
     getPod,
     readServiceAccountIssuer: createServiceAccountIssuerReader({ call, configuration }),
     createPodReflector: ({ labelSelector = '', ...reflectorOptions }) =>
@@ -150,19 +143,4 @@ export function loadKubernetesApi(options: KubernetesApiOptions = {}): Kubernete
       transport.close();
     },
   };
-}
-
-function wrapError(error: unknown, what: CallDescription): KubernetesApiError {
-  const { request } = what;
-  if (error instanceof KubernetesApiError) {
-    return new KubernetesApiError(error.code, `${request}: ${error.message}`, {
-      ...(error.httpStatus === undefined ? {} : { httpStatus: error.httpStatus }),
-      ...(error.fix === undefined ? {} : { fix: error.fix }),
-    });
-  }
-  const { status } = replyOf(error);
-  if (status === undefined) {
-    return new KubernetesApiError('bad-reply', `${request}: the reply is not what a Kubernetes API sends`);
-  }
-  return errorOfStatus(what, status);
 }

@@ -1,8 +1,8 @@
 import type { ReviewServiceAccountToken } from '../authentication/kubernetes-access.ts';
+import { describeFailure } from './describe-failure.ts';
 import { errorOfStatus } from './error-of-status.ts';
 import { jsonOfReply } from './json-of-reply.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
-import type { Call } from './operator-calls.ts';
 import { readTokenReview, readTokenReviewAnswer } from './read-reply.ts';
 import type { Reply } from './exchange.ts';
 import type { Transport } from './transport.ts';
@@ -14,8 +14,6 @@ export interface TokenReviewsOptions {
   readonly transport: Pick<Transport, 'ask'>;
   /** URL of the API server. */
   readonly server: string;
-  /** Makes a failure that of a TokenReview. */
-  readonly call: Call;
 }
 
 export interface TokenReviews {
@@ -25,14 +23,14 @@ export interface TokenReviews {
 }
 
 /**
- * The one call that the first request of each pod costs, so without client-node's classes, which take as long to write the
- * question and to read the answer as it takes to verify two signatures.
+ * The one call that the first request of each pod costs, so without client-node's classes, which look at each member of the
+ * question and the answer by a table of types.
  */
-export function createTokenReviews({ transport, server, call }: TokenReviewsOptions): TokenReviews {
+export function createTokenReviews({ transport, server }: TokenReviewsOptions): TokenReviews {
   const review = async (spec: object, signal: AbortSignal | undefined): Promise<unknown> => {
     const body = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec });
-    const reply = await call(WHAT, signal, () => transport.ask({ url: server + PATH, body, signal }));
-    return readReply(reply);
+    const ask = () => transport.ask({ url: server + PATH, body, signal });
+    return readReply(await describeFailure(WHAT, signal, ask));
   };
   return {
     reviewServiceAccountToken: async (serviceAccountToken, audiences, { signal } = {}) => {

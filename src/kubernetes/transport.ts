@@ -60,6 +60,9 @@ export interface SendOptions extends AskOptions {
   readonly method: 'POST' | 'PUT' | 'DELETE';
 }
 
+/** Sends to the URL, which was read for it. */
+type Run<T> = (url: URL, options: https.RequestOptions) => Promise<T>;
+
 /**
  * Carries the requests of client-node's generated API classes. In the place of client-node's own, which (2.0.1) makes a
  * new undici Agent for every request, hence a TLS handshake for each, and follows redirects with a TokenReview in hand.
@@ -90,7 +93,7 @@ export class Transport {
   withSignal(signal: AbortSignal | undefined): HttpLibrary {
     return wrapHttpLibrary({
       send: async (request) => {
-        const run = (options: https.RequestOptions) => exchange(request, options);
+        const run: Run<Reply> = (url, options) => exchange(request, url, options);
         const reply = await this.#send(request, signal, this.#timeoutMs, run);
         this.#lastDate = reply.date;
         return toResponseContext(reply);
@@ -101,7 +104,9 @@ export class Transport {
   /** One GET, for what client-node's classes would take too long to read. `timeoutMs` is for all of it. */
   async get(url: string, { signal, timeoutMs = this.#timeoutMs, accept }: GetOptions): Promise<Reply> {
     const request = jsonRequest(url, accept);
-    return await this.#send(request, signal, timeoutMs, (options) => exchange(request, options));
+    return await this.#send(request, signal, timeoutMs, (target, options) =>
+      exchange(request, target, options),
+    );
   }
 
   /**
@@ -110,19 +115,23 @@ export class Transport {
    */
   async send({ method, url, body, signal }: SendOptions): Promise<Reply> {
     const request = requestWithBody(method, url, body);
-    return await this.#send(request, signal, this.#timeoutMs, (options) => exchangeOnce(request, options));
+    return await this.#send(request, signal, this.#timeoutMs, (target, options) =>
+      exchangeOnce(request, target, options),
+    );
   }
 
   /** One POST that changes nothing, such as a review: a second one does no harm. */
   async ask({ url, body, signal }: AskOptions): Promise<Reply> {
     const request = requestWithBody('POST', url, body);
-    return await this.#send(request, signal, this.#timeoutMs, (options) => exchange(request, options));
+    return await this.#send(request, signal, this.#timeoutMs, (target, options) =>
+      exchange(request, target, options),
+    );
   }
 
   /** One GET on a connection of its own. `timeoutMs` is until the reply's head is here; then only `signal` ends it. */
   async stream(url: string, { signal, timeoutMs }: StreamOptions): Promise<StreamedReply> {
     const request = jsonRequest(url);
-    const open = async (options: https.RequestOptions): Promise<StreamedReply> => {
+    const open: Run<StreamedReply> = async (target, options) => {
       const { agent } = options;
       const own =
         agent === this.#httpsAgent
@@ -132,7 +141,7 @@ export class Transport {
             : agent;
       // What is read on is the caller's to end.
       const lasting = options.signal === undefined ? signal : AbortSignal.any([signal, options.signal]);
-      const incoming = await openStream(url, { ...options, agent: own, signal: lasting });
+      const incoming = await openStream(target, { ...options, agent: own, signal: lasting });
       return { ...headOf(incoming), body: bodyOf(incoming, signal) };
     };
     return await this.#send(request, signal, timeoutMs, open);
@@ -149,7 +158,7 @@ export class Transport {
     request: RequestContext,
     caller: AbortSignal | undefined,
     timeoutMs: number,
-    run: (options: https.RequestOptions) => Promise<T>,
+    run: Run<T>,
   ): Promise<T> {
     caller?.throwIfAborted();
     const ended = new AbortController();
@@ -168,7 +177,7 @@ export class Transport {
       const url = new URL(request.getUrl());
       const agent = options.agent ?? (url.protocol === 'https:' ? this.#httpsAgent : this.#httpAgent);
       const method = request.getHttpMethod();
-      return await run({
+      return await run(url, {
         ...options,
         method,
         headers: { ...request.getHeaders(), ...headers },

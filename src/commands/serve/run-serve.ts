@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import type { ServeOptions } from '../../config/load-serve-config.ts';
 import type { LookupAddresses } from '../../hadoop/conf-dir/token-service-names.ts';
+import { ADMIN_LIMITS } from '../../http-api/limits.ts';
 import type { Logger } from '../../observability/logger.ts';
 import { systemClock } from '../../time/clock.ts';
 import { packageVersion } from '../package-version.ts';
@@ -11,7 +12,6 @@ import type { Terminal } from '../terminal.ts';
 import { type BuildOptions, buildServe, type ServeParts } from './build-serve.ts';
 import { endOnSignal } from './end-on-signal.ts';
 import { followFiles } from './follow-files.ts';
-import { ADMIN_LIMITS } from '../../http-api/limits.ts';
 import { HttpServer } from './http-server.ts';
 import { identityWarnings } from './identity-warnings.ts';
 import { openLog } from './open-log.ts';

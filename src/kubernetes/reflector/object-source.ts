@@ -1,7 +1,7 @@
 import { fieldOf } from '../api-reply.ts';
 import { KubernetesApiError } from '../kubernetes-api-error.ts';
 import { type Reply, ReplyTooLargeError } from '../exchange.ts';
-import { type Transport } from '../transport.ts';
+import type { Transport } from '../transport.ts';
 import { type CallDescription, errorOfStatus } from '../error-of-status.ts';
 import { type ObjectKind, ruleFor } from './object-kind.ts';
 import { parseJson } from './watch-events.ts';

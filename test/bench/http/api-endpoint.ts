@@ -31,7 +31,8 @@ const server = createServer((request, response) => {
     response.writeHead(200, { 'Content-Type': 'application/json' });
     response.flushHeaders();
   } else {
-    answer(response, url.includes('limit=1&') || url.endsWith('limit=1') ? onePod : podList);
+    const { searchParams } = new URL(url, 'http://127.0.0.1');
+    answer(response, searchParams.get('limit') === '1' ? onePod : podList);
   }
 });
 
