@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { join } from 'node:path';
 import { hdfsControl, readStack, runHadoopFs } from '../../stack/stack.ts';
 import type { HdfsCluster, HdfsControl, Stack } from '../../stack/stack.ts';
+import { until } from '../until.ts';
 import { openTokenService, temporaryFolder, writeCredentialsFile } from './hdfs-token-service.ts';
 import type { OpenTokenService } from './hdfs-token-service.ts';
 
@@ -88,6 +89,33 @@ describe('two NameNodes in high availability', () => {
     await control.stop(0);
     const token = await hdfs.tokenService.issue({ owner: 'alice', renewer: 'kerbridge' });
     await hdfs.tokenService.cancel(token);
+  });
+
+  it('a NameNode that is stopped amid renewals is gone at once, and the other one renews them', async () => {
+    const issuing = Array.from({ length: 16 }, () =>
+      hdfs.tokenService.issue({ owner: 'alice', renewer: 'kerbridge' }),
+    );
+    const tokens = await Promise.all(issuing);
+    let renewals = 0;
+    let stopping = false;
+    const renewing = tokens.map(async (token) => {
+      while (!stopping) {
+        await hdfs.tokenService.renew(token);
+        renewals += 1;
+      }
+    });
+    const renewed = Promise.allSettled(renewing);
+    await until('each was renewed', async () => renewals >= tokens.length);
+    // Of itself it would wait a minute for a renewal that waits for its closed edit log.
+    await control.stop(0);
+    stopping = true;
+    await control.setActive(1);
+    await renewed;
+
+    for (const token of tokens) {
+      await hdfs.tokenService.renew(token);
+      await hdfs.tokenService.cancel(token);
+    }
   });
 
   it('says not-active while both are standby, and issues once one is active again', async () => {

@@ -70,8 +70,9 @@ export function hdfsControl({ controlUrl }: { readonly controlUrl: string }): Hd
         url.searchParams.set(name, String(value));
       }
     }
-    const response = await fetch(url, { method, signal: AbortSignal.timeout(timeoutMs) });
-    const text = await response.text();
+    const { response, text } = await fetchText(url, method, timeoutMs).catch((error: unknown) => {
+      throw new Error(`${method} ${url}: ${String(error)}`, { cause: error });
+    });
     if (!response.ok) {
       throw new Error(`${method} ${path}: ${response.status} ${text}`);
     }
@@ -95,6 +96,15 @@ export function hdfsControl({ controlUrl }: { readonly controlUrl: string }): Hd
       change('/token-lifetimes', { renewIntervalMs, maxLifetimeMs }),
     reset: () => change('/reset', {}),
   };
+}
+
+async function fetchText(
+  url: URL,
+  method: string,
+  timeoutMs: number,
+): Promise<{ response: Response; text: string }> {
+  const response = await fetch(url, { method, signal: AbortSignal.timeout(timeoutMs) });
+  return { response, text: await response.text() };
 }
 
 type Query = Readonly<Record<string, string | number | boolean | undefined>>;

@@ -231,7 +231,7 @@ final class TestCluster {
 
   synchronized void stop(int index) throws IOException {
     nameNode(index);
-    cluster.shutdownNameNode(index);
+    shutDown(index);
   }
 
   /** Starts a stopped NameNode. In an HA pair it comes up as standby, as a real one does. */
@@ -246,7 +246,7 @@ final class TestCluster {
   synchronized void restart(int index) throws IOException {
     boolean wasActive = isActive(index);
     if (cluster.getNameNode(index) != null) {
-      cluster.shutdownNameNode(index);
+      shutDown(index);
     }
     startNameNode(index);
     if (nameNodes > 1 && wasActive) {
@@ -289,6 +289,11 @@ final class TestCluster {
 
   private String proxyPrefix() {
     return "hadoop.proxyuser." + configuration.get("kerbridge.stack.proxy-user");
+  }
+
+  private void shutDown(int index) throws IOException {
+    WebServer.waitForNobody(nameNode(index));
+    cluster.shutdownNameNode(index);
   }
 
   private void startNameNode(int index) throws IOException {
