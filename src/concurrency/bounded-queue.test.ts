@@ -90,6 +90,21 @@ describe('a caller that waits', () => {
     expect(await Promise.all(outcomes)).toEqual(works.map((_, n) => `${n}`));
   });
 
+  it('waits for ever while others are answered, when only the quiet has a limit', async () => {
+    const { clock, queue, work } = world({ waiting: 20 });
+    const works = Array.from({ length: 12 }, (_, n) => work(`${n}`));
+    const outcomes = works.map(({ run }) => outcomeOf(queue.run(run, { maxQuietMs: 100 })));
+    for (const { end } of works.slice(0, 10)) {
+      await clock.advance(90);
+      end();
+      await settle();
+    }
+    await clock.advance(100);
+    expect(await outcomes[11]).toMatchObject({ message: 'no turn, and no answer to anybody within 100 ms' });
+    works[10]?.end();
+    expect(await Promise.all(outcomes.slice(0, 11))).toEqual(works.slice(0, 11).map((_, n) => `${n}`));
+  });
+
   it.each([
     ['nobody is answered', undefined],
     ['calls fail', new Error('down')],

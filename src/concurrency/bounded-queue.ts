@@ -108,7 +108,12 @@ export class BoundedQueue {
   }
 
   /** Resolves with a place that is counted. */
-  async #turn({ signal, maxWaitMs, maxQuietMs = maxWaitMs, lane = 0 }: QueueRunOptions): Promise<void> {
+  async #turn({
+    signal,
+    maxWaitMs = Infinity,
+    maxQuietMs = maxWaitMs,
+    lane = 0,
+  }: QueueRunOptions): Promise<void> {
     const queue = this.#lanes[lane];
     if (queue === undefined) throw new RangeError(`there is no lane ${lane}`);
     if (this.waiting >= this.#maxWaiting) this.#makeRoom(lane);
@@ -135,7 +140,7 @@ export class BoundedQueue {
         },
       });
       signal?.addEventListener('abort', onAbort, { once: true });
-      if (maxWaitMs === undefined || maxQuietMs === undefined) return;
+      if (Math.min(maxWaitMs, maxQuietMs) === Infinity) return;
       const onTimeout = (why: string): void => {
         if (stopTimer.signal.aborted) return;
         stopWaiting();

@@ -9,8 +9,8 @@ import { address, admin, duration, name, objectName, path, port, text, userNamin
  * what the program uses. docs/configuration.md describes every key; a test compares the two.
  */
 
-/** Of the whole server; see SERVER_LIMITS in src/http-api/limits.ts. */
-const MAX_REQUESTS = 6_000;
+/** Of the whole server: that of SERVER_LIMITS in src/http-api/limits.ts, which a test compares. */
+export const MAX_REQUESTS = 6_000;
 /** Some 2 KB of memory each, and some 300 bytes of a NameNode's. */
 const MAX_TOKENS = 1_000_000;
 const MAX_TOKEN_LIFETIME_MS = 86_400_000;

@@ -1,5 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { KeyedSlots, Place, PodPlaces, Slots } from './limits.ts';
+import { MAX_WAITING_PER_SOURCE } from '../delegation-tokens/source-queue.ts';
+import { KeyedSlots, Place, PodPlaces, SERVER_LIMITS, Slots } from './limits.ts';
+
+describe('SERVER_LIMITS', () => {
+  it('leave requests to others while three sources hang', () => {
+    expect(3 * MAX_WAITING_PER_SOURCE).toBeLessThan(SERVER_LIMITS.requests);
+    expect(SERVER_LIMITS.requests).toBeLessThan(SERVER_LIMITS.connections);
+  });
+});
 
 describe('KeyedSlots', () => {
   it('refuses one more than there are, of that key only [keyed-limit]', () => {

@@ -1,15 +1,29 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { FakeClock, settle } from '../../../test/fakes/fake-clock.ts';
 import { observedRefusals } from '../../../test/fakes/observed-refusals.ts';
 import type { AuthenticatePod } from '../../authentication/authentication-result.ts';
+import { MAX_REQUESTS } from '../../config/serve-config-schema.ts';
 import { createApi } from '../../http-api/create-api.ts';
 import { SERVER_LIMITS, type ServerLimits } from '../../http-api/limits.ts';
 import { HttpServer } from './http-server.ts';
 
 const GARBAGE = 'GET /v1/credentials HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a.b.c\r\n\r\n';
+
+/** Tells how many connections were made when all are, or one of them is not. */
+const CONNECT = `
+  const [port, most] = process.argv.slice(1).map(Number);
+  let connected = 0;
+  const end = () => { process.stdout.write(String(connected), () => process.exit()); };
+  for (let each = 0; each < most; each += 1) {
+    const socket = require('node:net').connect(port, '127.0.0.1', () => { if (++connected === most) end(); });
+    socket.setTimeout(10_000, end).on('error', end);
+  }
+`;
 
 const ends: (() => unknown)[] = [];
 afterEach(async () => {
@@ -106,7 +120,22 @@ const statuses = (answer: string) =>
   [...answer.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
 const total = (counts: Record<string, number>) => Object.values(counts).reduce((sum, each) => sum + each, 0);
 
+it('a namespace can be given no more requests than the server takes', () => {
+  expect(MAX_REQUESTS).toBe(SERVER_LIMITS.requests);
+});
+
 describe('a flood', () => {
+  it('lets as many connect in one busy moment as the system allows, and resets none', async () => {
+    const { port } = await listen(() => () => undefined, { connections: 2_000 });
+    const some = Math.min(1_000, Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8')));
+    // Nothing is accepted meanwhile: this process waits for the other one.
+    const connected = execFileSync(process.execPath, ['-e', CONNECT, String(port), String(some)], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    expect(connected).toBe(`${some}`);
+  });
+
   it('of 2,000 pipelined requests starts 16 authentications, and the connection is cut', async () => {
     const { port, started, counts, log } = await serveApi();
     const { ended } = say(port, GARBAGE.repeat(2_000));
