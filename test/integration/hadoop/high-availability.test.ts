@@ -97,9 +97,9 @@ describe('two NameNodes in high availability', () => {
     );
     const tokens = await Promise.all(issuing);
     let renewals = 0;
-    let stopping = false;
+    const stopping = new AbortController();
     const renewing = tokens.map(async (token) => {
-      while (!stopping) {
+      while (!stopping.signal.aborted) {
         await hdfs.tokenService.renew(token);
         renewals += 1;
       }
@@ -108,7 +108,7 @@ describe('two NameNodes in high availability', () => {
     await until('each was renewed', async () => renewals >= tokens.length);
     // Of itself it would wait a minute for a renewal that waits for its closed edit log.
     await control.stop(0);
-    stopping = true;
+    stopping.abort();
     await control.setActive(1);
     await renewed;
 

@@ -71,7 +71,7 @@ export function hdfsControl({ controlUrl }: { readonly controlUrl: string }): Hd
       }
     }
     const { response, text } = await fetchText(url, method, timeoutMs).catch((error: unknown) => {
-      throw new Error(`${method} ${url}: ${String(error)}`, { cause: error });
+      throw new Error(`${method} ${url.href}: ${String(error)}`, { cause: error });
     });
     if (!response.ok) {
       throw new Error(`${method} ${path}: ${response.status} ${text}`);
