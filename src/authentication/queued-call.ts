@@ -13,26 +13,34 @@ export interface QueuedCallOptions {
   readonly longestWaitMs?: number | undefined;
 }
 
+/** What is asked, and for whom. */
+export interface QueuedRequest {
+  /** For the operator: `TokenReview`, `GET pod`. */
+  readonly name: string;
+  /** Namespaces take turns. undefined: for an operator. */
+  readonly namespace: string | undefined;
+}
+
 /**
  * Runs a call to the Kubernetes API behind a queue of ours. Rejects with KubernetesQueueError when nobody was asked, with
  * what the call rejects with, or with the reason of the caller's signal.
- * @param request what is asked, for the operator: `TokenReview`, `GET pod`
  */
 export async function runQueued<T>(
-  request: string,
+  { name, namespace }: QueuedRequest,
   call: (signal: AbortSignal) => Promise<T>,
   { queue, clock, callTimeoutMs, longestWaitMs }: QueuedCallOptions,
   caller?: AbortSignal,
 ): Promise<T> {
   const { maxWaitMs, maxQuietMs, timeoutMs } = queuedCallLimits(callTimeoutMs, longestWaitMs);
-  const onTimeout = () => new Error(`${request}: no answer within ${timeoutMs} ms`);
+  const party = namespace ?? '';
+  const onTimeout = () => new Error(`${name}: no answer within ${timeoutMs} ms`);
   try {
     return await withDeadline({ clock, timeoutMs, signal: caller, onTimeout }, (signal) =>
-      queue.run(() => call(signal), { signal, maxWaitMs, maxQuietMs }),
+      queue.run(() => call(signal), { signal, maxWaitMs, maxQuietMs, party }),
     );
   } catch (error) {
     if (error instanceof QueueFullError || error instanceof QueueTimeoutError)
-      throw new KubernetesQueueError(`${request}: ${error.message}`, { cause: error });
+      throw new KubernetesQueueError(`${name}: ${error.message}`, { cause: error });
     throw error;
   }
 }

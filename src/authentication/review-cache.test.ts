@@ -292,6 +292,21 @@ describe('the queue', () => {
     expect(await patient).toBe(timeout);
   });
 
+  it('is left by turns of the namespaces, whoever of them fills it', async () => {
+    const { asked, review } = world({ inFlight: 1, waiting: 3 });
+    const ofTeam = (team: string): TokenClaims => ({ ...claimsOf(), namespace: team });
+    for (const token of ['a0', 'a1', 'a2']) void outcomeOf(review(token, ofTeam('team-a')));
+    const displaced = outcomeOf(review('a3', ofTeam('team-a')));
+    void outcomeOf(review('b1', ofTeam('team-b')));
+    expect(await displaced).toBeInstanceOf(KubernetesQueueError);
+    for (const next of ['a1', 'b1', 'a2']) {
+      asked.at(-1)?.answer(NO);
+      await settle();
+      expect(asked.at(-1)?.token).toBe(next);
+    }
+    expect(asked).toHaveLength(4);
+  });
+
   it('has its place back when a review has ended, well or badly', async () => {
     const { clock, queue, asked, review } = world({ inFlight: 2, waiting: 0 });
     const calls = [outcomeOf(review('a')), outcomeOf(review('b'))];

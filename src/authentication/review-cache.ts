@@ -68,7 +68,7 @@ export function createReviewCache(options: ReviewCacheOptions): ReviewCache {
 
   const ask = (serviceAccountToken: Secret<string>, claims: TokenClaims) =>
     runQueued(
-      'TokenReview',
+      { name: 'TokenReview', namespace: claims.namespace },
       (signal) => options.reviewServiceAccountToken(serviceAccountToken, [audience], { claims, signal }),
       options,
     );

@@ -392,3 +392,66 @@ it('runs 10,000 in order of their coming, 8 at once, with others leaving in betw
   expect([most, begun]).toEqual([8, expected]);
   expect(counts()).toEqual([0, 0]);
 });
+
+describe('parties', () => {
+  function busy(waiting: number) {
+    const made = world({ waiting, lanes: 2 });
+    const first = made.work('first');
+    const running = made.queue.run(first.run);
+    const come = (name: string, lane = 0, signal?: AbortSignal) =>
+      outcomeOf(
+        made.queue.run(async () => void made.begun.push(name), { party: name.charAt(0), lane, signal }),
+      );
+    const end = async () => {
+      first.end();
+      await running;
+    };
+    return { ...made, come, end, began: () => made.begun.slice(1) };
+  }
+
+  it('take turns, also when some of them leave', async () => {
+    const { come, end, began } = busy(10);
+    const leaving = new AbortController();
+    const calls = ['a1', 'a2', 'a3', 'a4'].map((name) => come(name));
+    calls.push(come('b1', 0, leaving.signal), come('b2'), come('c1'), come('b3'));
+    leaving.abort('gone');
+    await end();
+    await Promise.all(calls);
+    expect(began()).toEqual(['a1', 'b2', 'c1', 'a2', 'b3', 'a3', 'a4']);
+  });
+
+  it('of which one has filled the queue make room for others until they have as many', async () => {
+    const { queue, come, end, began } = busy(4);
+    const flood = ['a1', 'a2', 'a3', 'a4'].map((name) => come(name));
+    expect(await come('a5')).toBeInstanceOf(QueueFullError);
+    const others = [come('b1'), come('b2')];
+    expect(await Promise.all(flood.slice(2))).toMatchObject([
+      { message: '1 calls run and 4 wait, most of them for the same' },
+      { message: '1 calls run and 4 wait, most of them for the same' },
+    ]);
+    expect(await come('b3')).toBeInstanceOf(QueueFullError);
+    expect(queue.waiting).toBe(4);
+    await end();
+    await Promise.all([...flood, ...others]);
+    expect(began()).toEqual(['a1', 'b1', 'a2', 'b2']);
+  });
+
+  it('have their turns within their lane, and a more urgent lane before it', async () => {
+    const { come, end, began } = busy(10);
+    const calls = [come('a1', 1), come('a2', 1), come('b1', 1), come('a3'), come('a4')];
+    await end();
+    await Promise.all(calls);
+    expect(began()).toEqual(['a3', 'a4', 'a1', 'b1', 'a2']);
+  });
+
+  it('make room in a less urgent lane by who has most there', async () => {
+    const { come, end, began } = busy(3);
+    const calls = [come('a1', 1), come('a2', 1), come('b1', 1), come('c1')];
+    expect(await calls[1]).toMatchObject({
+      message: '1 calls run and 3 wait, and a more urgent one came',
+    });
+    await end();
+    await Promise.all(calls);
+    expect(began()).toEqual(['c1', 'a1', 'b1']);
+  });
+});

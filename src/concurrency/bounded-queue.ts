@@ -1,5 +1,5 @@
 import type { Clock } from '../time/clock.ts';
-import { LinkedQueue } from './linked-queue.ts';
+import { FairQueue } from './fair-queue.ts';
 
 /** As many wait as may, and none of them is less urgent; or a more urgent call has taken the place: nothing was begun. */
 export class QueueFullError extends Error {
@@ -33,10 +33,12 @@ export interface QueueRunOptions {
   readonly maxQuietMs?: number;
   /** Where to wait: 0 is the most urgent lane, and the default. */
   readonly lane?: number;
+  /** For whom: the parties in a lane take turns. Default: all that name none are one. */
+  readonly party?: string;
 }
 
 interface Waiter {
-  /** Takes the caller out of the queue and gives it a place. */
+  /** Gives a place to the caller, who was taken out of the queue. */
   readonly begin: () => void;
   /** Takes the caller out of the queue. */
   readonly refuse: (reason: QueueFullError) => void;
@@ -47,11 +49,12 @@ const OVER = new Error('over');
 
 /**
  * What some other server is spared: so many calls at once at most, so many more that wait. A place that becomes free goes
- * to the most urgent lane in which somebody waits, and there to who came first.
+ * to the most urgent lane in which somebody waits, and there to the party whose turn it is, and to who came first of it.
  *
  * When as many wait as may, it is the least urgent that has to go: who comes then takes the place of the youngest in the
- * last lane, if that lane is less urgent than its own, and is refused otherwise. So no flood in one lane keeps a call of a
- * more urgent one out.
+ * last lane, of the party that has most there, if that lane is less urgent than its own. In its own lane it takes the place
+ * of somebody whose party has more than its own will have; else it is refused. So no flood in one lane keeps a call of a
+ * more urgent one out, and no party's flood that of another.
  *
  * The priority is strict, and a lane can be starved by those before it: what goes into them must be bounded by something
  * else than this queue. Nobody starves unseen, since a caller that waits too long is told so.
@@ -61,7 +64,7 @@ export class BoundedQueue {
   readonly #maxRunning: number;
   readonly #maxWaiting: number;
   /** The most urgent first. */
-  readonly #lanes: readonly LinkedQueue<Waiter>[];
+  readonly #lanes: readonly FairQueue<Waiter>[];
   #running = 0;
   /** When a call was last answered, by the steady clock. One that failed says nothing about those that wait. */
   #answeredAt = -Infinity;
@@ -70,7 +73,7 @@ export class BoundedQueue {
     this.#clock = options.clock;
     this.#maxRunning = options.inFlight;
     this.#maxWaiting = options.waiting;
-    this.#lanes = Array.from({ length: options.lanes ?? 1 }, () => new LinkedQueue<Waiter>());
+    this.#lanes = Array.from({ length: options.lanes ?? 1 }, () => new FairQueue<Waiter>());
   }
 
   get running(): number {
@@ -113,32 +116,35 @@ export class BoundedQueue {
     maxWaitMs = Infinity,
     maxQuietMs = maxWaitMs,
     lane = 0,
+    party = '',
   }: QueueRunOptions): Promise<void> {
     const queue = this.#lanes[lane];
     if (queue === undefined) throw new RangeError(`there is no lane ${lane}`);
-    if (this.waiting >= this.#maxWaiting) this.#makeRoom(lane);
+    if (this.waiting >= this.#maxWaiting) this.#makeRoom(lane, party);
     await new Promise<void>((resolve, reject) => {
       const stopTimer = new AbortController();
-      const stopWaiting = (): void => {
-        queue.remove(link);
+      const forget = (): void => {
         signal?.removeEventListener('abort', onAbort);
         stopTimer.abort(OVER);
+      };
+      const stopWaiting = (): void => {
+        queue.remove(ticket);
+        forget();
       };
       const onAbort = (): void => {
         stopWaiting();
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason is the caller's own
         reject(signal?.reason);
       };
-      const link = queue.append({
-        begin: () => {
-          stopWaiting();
-          resolve();
-        },
-        refuse: (reason) => {
-          stopWaiting();
-          reject(reason);
-        },
-      });
+      const begin = (): void => {
+        forget();
+        resolve();
+      };
+      const refuse = (reason: QueueFullError): void => {
+        stopWaiting();
+        reject(reason);
+      };
+      const ticket = queue.append({ begin, refuse }, party);
       signal?.addEventListener('abort', onAbort, { once: true });
       if (Math.min(maxWaitMs, maxQuietMs) === Infinity) return;
       const onTimeout = (why: string): void => {
@@ -168,17 +174,22 @@ export class BoundedQueue {
     }
   }
 
-  /** Sends the youngest of the least urgent away, or throws if nobody is less urgent than the lane. */
-  #makeRoom(lane: number): void {
+  /** Sends somebody away who is less urgent, or whose party has more; throws if there is nobody. */
+  #makeRoom(lane: number, party: string): void {
     const full = `${this.#running} calls run and ${this.waiting} wait`;
-    const youngest = this.#lanes.slice(lane + 1).findLast(({ size }) => size > 0)?.last;
-    if (youngest === undefined) throw new QueueFullError(full);
-    youngest.refuse(new QueueFullError(`${full}, and a more urgent one came`));
+    const lessUrgent = this.#lanes.slice(lane + 1).findLast(({ size }) => size > 0)?.last;
+    if (lessUrgent !== undefined) {
+      lessUrgent.refuse(new QueueFullError(`${full}, and a more urgent one came`));
+      return;
+    }
+    const own = this.#lanes[lane];
+    if (own?.last === undefined || own.most <= own.sizeOf(party) + 1) throw new QueueFullError(full);
+    own.last.refuse(new QueueFullError(`${full}, most of them for the same`));
   }
 
   /** Hands the place on, or gives it back. */
   #leave(): void {
-    const next = this.#lanes.find(({ size }) => size > 0)?.first;
+    const next = this.#lanes.find(({ size }) => size > 0)?.shift();
     if (next === undefined) this.#running -= 1;
     else next.begin();
   }

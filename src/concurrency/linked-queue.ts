@@ -22,6 +22,10 @@ export class LinkedQueue<Value> {
     return this.#first?.value;
   }
 
+  get firstLink(): Link<Value> | undefined {
+    return this.#first;
+  }
+
   get last(): Value | undefined {
     return this.#last?.value;
   }

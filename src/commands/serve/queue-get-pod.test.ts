@@ -56,6 +56,27 @@ describe('queueGetPod', () => {
     expect(calls.map(({ name }) => name)).toEqual(['a', 'b']);
   });
 
+  it('takes those that wait by turns of their namespaces', async () => {
+    const { clock, calls, outcomeOf } = start();
+    const queue = new BoundedQueue({ clock, inFlight: 1, waiting: 5 });
+    const getPod = queueGetPod(
+      async (_namespace, name, { signal } = {}) => {
+        const { promise, resolve } = Promise.withResolvers<undefined>();
+        calls.push({ name, signal, settle: () => resolve(undefined) });
+        return await promise;
+      },
+      { queue, clock, callTimeoutMs: CALL_MS },
+    );
+    const names = ['a1', 'a2', 'a3', 'b1'];
+    const outcomes = names.map((name) => outcomeOf(getPod(`team-${name.charAt(0)}`, name)));
+    for (const _ of names) {
+      await settle();
+      calls.at(-1)?.settle();
+    }
+    await Promise.all(outcomes);
+    expect(calls.map(({ name }) => name)).toEqual(['a1', 'a2', 'b1', 'a3']);
+  });
+
   it('waits for its turn no longer than half of what a call may take', async () => {
     const { clock, calls, getPod, outcomeOf } = start();
     const first = outcomeOf(getPod('team-a', 'a'));

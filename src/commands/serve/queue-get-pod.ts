@@ -4,5 +4,10 @@ import { type QueuedCallOptions, runQueued } from '../../authentication/queued-c
 /** The same look at a pod, behind a queue. Rejects with KubernetesQueueError too: nobody was asked. */
 export function queueGetPod(getPod: GetPod, options: QueuedCallOptions): GetPod {
   return async (namespace, name, { signal: caller } = {}) =>
-    await runQueued('GET pod', (signal) => getPod(namespace, name, { signal }), options, caller);
+    await runQueued(
+      { name: 'GET pod', namespace },
+      (signal) => getPod(namespace, name, { signal }),
+      options,
+      caller,
+    );
 }
