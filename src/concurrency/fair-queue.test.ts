@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { FairQueue, type Ticket } from './fair-queue.ts';
 
 /** Each value is of the party of its first letter. */
