@@ -1,7 +1,7 @@
 import type { Clock } from '../time/clock.ts';
 import { FairQueue } from './fair-queue.ts';
 
-/** As many wait as may, and none of them is less urgent; or a more urgent call has taken the place: nothing was begun. */
+/** As many wait as may, and none of them has to make room; or another call has taken the place: nothing was begun. */
 export class QueueFullError extends Error {
   override readonly name = 'QueueFullError';
 }
@@ -91,8 +91,8 @@ export class BoundedQueue {
 
   /**
    * What `work` gives, once its turn has come; its place is free again when it has settled. Rejects with what the work
-   * rejects with, or, when it was not begun, with QueueFullError (at once, or when somebody more urgent comes to a full
-   * queue), QueueTimeoutError, or the reason of the caller's signal.
+   * rejects with, or, when it was not begun, with QueueFullError (at once, or when somebody more urgent or of fewer
+   * comes to a full queue), QueueTimeoutError, or the reason of the caller's signal.
    */
   async run<T>(work: () => Promise<T>, options: QueueRunOptions = {}): Promise<T> {
     const { signal } = options;
