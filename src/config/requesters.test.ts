@@ -254,7 +254,26 @@ describe('docs/requesters.md', () => {
     expect(rows.filter(([, , , , user]) => user === 'refused').length).toBeGreaterThan(rows.length / 2);
   });
 
-  it.each(rows)('says it right: %s in groups %s, in %s, naming %s: %s', async (...row) => {
+  /** The refusals that one check alone is the cause of: the first four cells. */
+  const ONLY_CHECKS = new Map([
+    ['system:serviceaccount:hub:hub | – | team-a | alice', 'delegate-user'],
+    ['alice@example.com | hadoop-users, contractors | team-a | –', 'requester-rule-refuses'],
+    ['alice | hadoop-users | team-a | –', 'requester-others-mapped'],
+    ['x/y@example.com | hadoop-users | team-a | –', 'requester-user-grammar'],
+    ['hdfs@example.com | hadoop-users | team-a | –', 'requester-deny-list'],
+  ]);
+  const keyOf = (row: readonly string[]): string => row.slice(0, 4).join(' | ');
+  const tagOf = (row: readonly string[]): string => {
+    const check = ONLY_CHECKS.get(keyOf(row));
+    return check === undefined ? '' : ` [${check}]`;
+  };
+
+  it('has those rows', () => {
+    expect(rows.map(keyOf)).toEqual(expect.arrayContaining([...ONLY_CHECKS.keys()]));
+  });
+
+  const cases = rows.map((row) => ({ row, says: `${row.slice(0, 5).join(', ')}${tagOf(row)}` }));
+  it.each(cases)('says it right: $says', async ({ row }) => {
     const [username = '', groups = '', namespace, named, user] = row;
     const world = requesterWorld({ requesters: parseRequesters(example) });
     const requester = username.startsWith('system:serviceaccount:')
