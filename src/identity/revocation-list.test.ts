@@ -152,6 +152,18 @@ describe('RevocationList', () => {
     list.stop();
   });
 
+  it('lets no list count for longer because the clock was set back a little', async () => {
+    const { clock, list, source } = setUp('alice');
+    await list.start();
+    source.holds = NOT_REACHED;
+    await clock.advance(MAX_AGE_MS);
+    clock.set(clock.now() - MAX_AGE_MS / 2);
+    expect(list.now()).toEqual(known('alice'));
+    await clock.advance(1);
+    expect(list.now()).toEqual(stale('not reached', 'alice'));
+    list.stop();
+  });
+
   it('keeps the last good list, the same array, while the document is malformed, however long that is', async () => {
     const { clock, list, source } = setUp('alice');
     await list.start();

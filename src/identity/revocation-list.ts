@@ -41,8 +41,8 @@ export class RevocationList {
   readonly #stopped = new AbortController();
   #good: { readonly text: string | undefined; readonly revocations: readonly Revocation[] } | undefined;
   #malformed: { readonly text: string | undefined; readonly error: unknown } | undefined;
-  /** When the last read that got an answer was begun; what it brought is at least as new. */
-  #readAt = Number.NEGATIVE_INFINITY;
+  /** When the last read that got an answer was begun, by both clocks; what it brought is at least as new. */
+  #readAt: Moment = { now: Number.NEGATIVE_INFINITY, uptime: Number.NEGATIVE_INFINITY };
   #currentAt: number | undefined;
   /** Of the last poll; undefined while it brought a good list. */
   #error: unknown = new Error('the revocations have not been read yet');
@@ -53,16 +53,21 @@ export class RevocationList {
   }
 
   now(): RevocationsNow {
-    const { clock, maxAgeMs } = this.#options;
-    // A clock that was set back says nothing about the age.
-    const isRecent = Math.abs(clock.now() - this.#readAt) <= maxAgeMs;
-    if (this.#good !== undefined && isRecent) return { known: true, revocations: this.#good.revocations };
+    if (this.#good !== undefined && this.#isRecent())
+      return { known: true, revocations: this.#good.revocations };
     const why = inBrief(this.#error);
     return {
       known: false,
       why,
       ...(this.#good === undefined ? {} : { revocations: this.#good.revocations }),
     };
+  }
+
+  /** A clock that was set back says nothing about the age, and the steady one may have stood still. */
+  #isRecent(): boolean {
+    const { clock, maxAgeMs } = this.#options;
+    const { now, uptime } = this.#readAt;
+    return Math.abs(clock.now() - now) <= maxAgeMs && clock.uptime() - uptime <= maxAgeMs;
   }
 
   /** @throws the error of the last poll, while nothing is known */
@@ -101,7 +106,7 @@ export class RevocationList {
   async #poll(): Promise<void> {
     const { clock, read } = this.#options;
     const { signal } = this.#stopped;
-    const startedAt = clock.now();
+    const startedAt = { now: clock.now(), uptime: clock.uptime() };
     let text: string | undefined;
     try {
       const onTimeout = () => new Error(`the revocations were not read within ${READ_TIMEOUT_MS} ms`);
@@ -133,7 +138,7 @@ export class RevocationList {
     if (this.#good !== undefined && this.#good.text === text) {
       this.#malformed = undefined;
       this.#error = undefined;
-      this.#currentAt = this.#readAt;
+      this.#currentAt = this.#readAt.now;
       this.#report(this.#good, { type: 'read', revocations: this.#good.revocations.length });
     } else {
       this.#error = this.#malformed?.error;
@@ -147,6 +152,11 @@ export class RevocationList {
     this.#lastOutcome = outcome;
     this.#options.onEvent({ ...event, changed });
   }
+}
+
+interface Moment {
+  readonly now: number;
+  readonly uptime: number;
 }
 
 /** The first line: there may be one for each entry. */
