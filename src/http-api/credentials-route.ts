@@ -19,7 +19,15 @@ import {
   type StepOptions,
 } from './credentials-steps.ts';
 import { matchesETag } from './etag.ts';
-import { KeyedSlots, MAX_AUTHENTICATIONS, MAX_REQUESTS_PER_POD, Place, PodPlaces, Slots } from './limits.ts';
+import {
+  admitting,
+  KeyedSlots,
+  MAX_AUTHENTICATIONS,
+  MAX_REQUESTS_PER_POD,
+  Place,
+  PodPlaces,
+  Slots,
+} from './limits.ts';
 import { negotiateType, TYPES } from './negotiate-type.ts';
 import {
   type CredentialsType,
@@ -160,15 +168,7 @@ function authenticate(
   const result = options.authenticatePod(
     { authorization: record.authorization.reveal(), sourceAddress: record.sourceAddress },
     // Without the caller's signal: what was begun for them goes on when they leave, and so do the places it has.
-    {
-      admitCheck: () => place.take(),
-      admitPod: (pod) => {
-        const limit = places.take(pod);
-        // Proven, and counted with its pod: thousands of those may wait, and the unproven must not be kept out by them.
-        if (limit === undefined) place.giveBack();
-        return limit;
-      },
-    },
+    admitting(place, places),
   );
   // Who is known at once needs none.
   return isLater(result)

@@ -1,4 +1,4 @@
-import type { PodLimit } from '../authentication/authentication-result.ts';
+import type { AuthenticateOptions, PodLimit } from '../authentication/authentication-result.ts';
 
 /** What callers, who need no credentials for it, can make one server hold at once. */
 export interface ServerLimits {
@@ -170,4 +170,20 @@ export class PodPlaces {
     this.#namespace = undefined;
     this.#isOver = true;
   }
+}
+
+/** For the authentication of one request: without its place among the unproven from when it is counted with its pod. */
+export function admitting(
+  place: Place,
+  places: PodPlaces,
+): Required<Pick<AuthenticateOptions, 'admitCheck' | 'admitPod'>> {
+  return {
+    admitCheck: () => place.take(),
+    admitPod: (pod) => {
+      const limit = places.take(pod);
+      // Thousands of the proven may wait, and the unproven must not be kept out by them.
+      if (limit === undefined) place.giveBack();
+      return limit;
+    },
+  };
 }

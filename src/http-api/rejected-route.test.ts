@@ -8,6 +8,8 @@ import {
   PROVEN,
   startApi,
 } from '../../test/fakes/api-world.ts';
+import { settle } from '../../test/fakes/fake-clock.ts';
+import type { AuthenticatePod } from '../authentication/authentication-result.ts';
 import type { RejectedOutcome } from '../delegation-tokens/rejected-token.ts';
 import type { ApiOptions } from './create-api.ts';
 
@@ -119,6 +121,59 @@ describe('POST /v1/credentials/rejected', () => {
   it('tells nothing that is not in the audit [rejected-audit-written]', async () => {
     const { api } = startApi({ writeAudit: () => Promise.reject(new Error('disk full')) });
     expect((await report(api).expect(503)).body).toMatchObject({ code: 'audit-unavailable' });
+  });
+
+  describe('of a namespace all of whose reports wait', () => {
+    /** As `authenticatePod` does with a caller who is not known from memory; `team-a` waits for its TokenReviews if told to. */
+    function waiting(review: Promise<void>, tokens: Promise<void>) {
+      const admitted: string[] = [];
+      let namespace = 'team-a';
+      const authenticatePod: AuthenticatePod = async (_caller, { admitCheck, admitPod } = {}) => {
+        const own = { ...pod, namespace, uid: `pod-${admitted.length}` };
+        if (admitCheck?.() === false) return { outcome: 'limited', limit: 'authentications' };
+        const limit = admitPod?.(own);
+        if (limit !== undefined) return { outcome: 'limited', limit, namespace };
+        admitted.push(namespace);
+        if (own.namespace === 'team-a') await review;
+        // For a pod that the reflector does not know.
+        if (admitCheck?.() === false) return { outcome: 'limited', limit: 'authentications' };
+        return { outcome: 'authenticated', pod: own };
+      };
+      const world = startApi({
+        authenticatePod,
+        reportRejected: async (reported) => {
+          if (reported.namespace === 'team-a') await tokens;
+          return 'alive';
+        },
+      });
+      return {
+        /** Resolves when as many wait as may. */
+        fill: async () => {
+          const sent = Array.from({ length: 50 }, async () => (await report(world.api)).status);
+          while (admitted.length < 50) await settle();
+          await settle();
+          return sent;
+        },
+        fromAnother: async () => {
+          namespace = 'team-b';
+          return (await report(world.api)).status;
+        },
+      };
+    }
+
+    it.each(['the API server', 'Hadoop'] as const)('for %s, keeps no other out', async (whom) => {
+      const answered = Promise.withResolvers<void>();
+      const now = Promise.resolve();
+      const world = waiting(
+        whom === 'Hadoop' ? now : answered.promise,
+        whom === 'Hadoop' ? answered.promise : now,
+      );
+      const sent = await world.fill();
+      const other = await world.fromAnother();
+      answered.resolve();
+      expect(new Set(await Promise.all(sent))).toEqual(new Set([200]));
+      expect(other).toBe(200);
+    });
   });
 
   it('is a 500 for a fault of ours, without a word of it', async () => {

@@ -11,7 +11,7 @@ import {
   type Step,
   type StepOptions,
 } from './credentials-steps.ts';
-import { KeyedSlots, Place, PodPlaces, Slots } from './limits.ts';
+import { admitting, KeyedSlots, Place, PodPlaces, Slots } from './limits.ts';
 import { hadoopUnavailableProblem } from './outcome-to-status.ts';
 import { invalidRequest, methodNotAllowed, type Problem } from './problem.ts';
 import { refuseThrown } from './refuse-thrown.ts';
@@ -108,14 +108,13 @@ async function decide(request: IncomingMessage, record: RequestRecord, asking: A
   if (sequenceNumber === undefined) {
     return refuse(record, 'invalid-request', 'body', malformedReport);
   }
-  const authenticated = noteAuthentication(
-    await asking.authenticatePod(
-      { authorization: record.authorization.reveal(), sourceAddress: record.sourceAddress },
-      { admitCheck: () => place.take(), admitPod: (pod) => places.take(pod) },
-    ),
-    record,
-    asking,
+  const result = await asking.authenticatePod(
+    { authorization: record.authorization.reveal(), sourceAddress: record.sourceAddress },
+    admitting(place, places),
   );
+  // Before Hadoop is asked, which may hang: then only its own namespace waits with it.
+  place.leave();
+  const authenticated = noteAuthentication(result, record, asking);
   // check: rejected-authenticated
   if (!authenticated.ok) return authenticated;
   const pod = authenticated.value;
