@@ -43,7 +43,7 @@ async function authorizationOf(kubeConfig: KubeConfig): Promise<unknown> {
   return Object.entries(options.headers ?? {}).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
 }
 
-/** What is read at `path` is used until it is more than a minute old. */
+/** Whatever the clock says: a token lives for an hour, and the clock may be set back by more. */
 async function expectRotation(kubeConfig: KubeConfig, path: string): Promise<void> {
   const start = Date.UTC(2026, 0, 1);
   jest.useFakeTimers({ now: start });
@@ -51,6 +51,9 @@ async function expectRotation(kubeConfig: KubeConfig, path: string): Promise<voi
   await writeFile(path, 'second');
   jest.setSystemTime(start + 61_000);
   expect(await authorizationOf(kubeConfig)).toBe('Bearer second');
+  await writeFile(path, 'third');
+  jest.setSystemTime(start - 7_200_000);
+  expect(await authorizationOf(kubeConfig)).toBe('Bearer third');
 }
 
 describe('loadKubeConfig from a file', () => {

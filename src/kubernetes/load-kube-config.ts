@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { KubeConfig, loadYaml } from '@kubernetes/client-node';
 import { errorCode } from '../observability/error-code.ts';
+import { fieldOf } from './api-reply.ts';
 import { KubernetesApiError } from './kubernetes-api-error.ts';
 
 export interface KubeConfigSource {
@@ -16,12 +18,12 @@ export interface KubeConfigSource {
 /**
  * Loads how to reach the Kubernetes API and as whom. Throws KubernetesApiError `configuration`.
  *
- * Nothing here is read only once that can change under a long-running process: client-node's `tokenFile`
- * authenticator reads the token again when it was read more than a minute ago (the kubelet replaces it when a fifth of its
- * life, at least two minutes, is left), and CA and certificate files at each request.
+ * Nothing here is read only once that can change under a long-running process: the token file (the kubelet replaces it when
+ * a fifth of its life, at least two minutes, is left), and CA and certificate files, are read whenever they are asked for.
  */
 export function loadKubeConfig(source: KubeConfigSource): KubeConfig {
   const kubeConfig = source.kubeconfig === undefined ? loadInCluster(source) : loadFile(source.kubeconfig);
+  readTokenFilesAgain(kubeConfig);
   const origin = source.kubeconfig ?? 'the service account of this pod';
 
   if (source.context !== undefined) {
@@ -103,7 +105,7 @@ function loadFile(path: string): KubeConfig {
   try {
     kubeConfig.loadFromString(text);
     kubeConfig.makePathsAbsolute(resolve(dirname(path)));
-    readTokenFilesAgain(kubeConfig, loadYaml<RawKubeConfig>(text), resolve(dirname(path)));
+    addTokenFiles(kubeConfig, loadYaml<RawKubeConfig>(text), resolve(dirname(path)));
   } catch {
     // The parser's message quotes the file, credentials included.
     throw configurationError(`${path} is not a kubeconfig`, 'correct kubernetes.kubeconfig or the file');
@@ -116,7 +118,7 @@ interface RawKubeConfig {
 }
 
 /** kubectl's `tokenFile`, which client-node 2.0 does not know: it would send no credentials at all. */
-function readTokenFilesAgain(kubeConfig: KubeConfig, raw: RawKubeConfig, folder: string): void {
+function addTokenFiles(kubeConfig: KubeConfig, raw: RawKubeConfig, folder: string): void {
   for (const { name, user: { tokenFile } = {} } of raw.users ?? []) {
     if (tokenFile === undefined) continue;
     kubeConfig.users = kubeConfig.users.map((user) =>
@@ -127,6 +129,26 @@ function readTokenFilesAgain(kubeConfig: KubeConfig, raw: RawKubeConfig, folder:
     );
   }
 }
+
+/**
+ * In the place of client-node's own reader of token files, which keeps a token for a minute by the clock: once that has been
+ * set back, until it is there again, whether the token has expired meanwhile or not.
+ */
+function readTokenFilesAgain(kubeConfig: KubeConfig): void {
+  kubeConfig.users = kubeConfig.users.map((user) => {
+    const path = fieldOf(fieldOf(user.authProvider, 'config'), 'tokenFile');
+    return typeof path === 'string' ? { ...user, authProvider: { name: TOKEN_FILE, path } } : user;
+  });
+  kubeConfig.addAuthenticator({
+    isAuthProvider: ({ authProvider }) => fieldOf(authProvider, 'name') === TOKEN_FILE,
+    applyAuthentication: async ({ authProvider }, options) => {
+      const token = await readFile(String(fieldOf(authProvider, 'path')), 'utf8');
+      Object.assign(options.headers ?? {}, { Authorization: `Bearer ${token}` });
+    },
+  });
+}
+
+const TOKEN_FILE = 'token file, read each time';
 
 function configurationError(message: string, fix: string): KubernetesApiError {
   return new KubernetesApiError('configuration', message, { fix });
