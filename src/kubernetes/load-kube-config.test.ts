@@ -47,7 +47,7 @@ async function authorizationOf(kubeConfig: KubeConfig): Promise<unknown> {
 async function expectRotation(kubeConfig: KubeConfig, path: string): Promise<void> {
   const start = Date.UTC(2026, 0, 1);
   jest.useFakeTimers({ now: start });
-  expect(await authorizationOf(kubeConfig)).toMatch(/^Bearer first\n?$/);
+  expect(await authorizationOf(kubeConfig)).toBe('Bearer first');
   await writeFile(path, 'second');
   jest.setSystemTime(start + 61_000);
   expect(await authorizationOf(kubeConfig)).toBe('Bearer second');
@@ -134,6 +134,16 @@ describe('loadKubeConfig from a file', () => {
     await writeFile(path, 'first\n');
     const kubeconfig = await write({ ...KUBECONFIG, users: [{ name: 'u', user: userOf(path) }] });
     await expectRotation(loadKubeConfig({ kubeconfig }), path);
+  });
+
+  it.each([
+    ['is empty for a moment', '\n', 'EMPTY_TOKEN_FILE'],
+    ['is gone', undefined, 'ENOENT'],
+  ])('does not ask at all when the tokenFile %s', async (_, content, code) => {
+    const path = join(folder, 'own-token');
+    if (content !== undefined) await writeFile(path, content);
+    const kubeconfig = await write({ ...KUBECONFIG, users: [{ name: 'u', user: { tokenFile: path } }] });
+    await expect(authorizationOf(loadKubeConfig({ kubeconfig }))).rejects.toMatchObject({ code });
   });
 });
 

@@ -142,8 +142,10 @@ function readTokenFilesAgain(kubeConfig: KubeConfig): void {
   kubeConfig.addAuthenticator({
     isAuthProvider: ({ authProvider }) => fieldOf(authProvider, 'name') === TOKEN_FILE,
     applyAuthentication: async ({ authProvider }, options) => {
-      const token = await readFile(String(fieldOf(authProvider, 'path')), 'utf8');
-      Object.assign(options.headers ?? {}, { Authorization: `Bearer ${token}` });
+      const token = (await readFile(String(fieldOf(authProvider, 'path')), 'utf8')).trim();
+      // Without a token we would be nobody, and everybody's tokens would seem to be refused.
+      if (token === '') throw Object.assign(new Error('empty token file'), { code: 'EMPTY_TOKEN_FILE' });
+      options.headers = { ...options.headers, Authorization: `Bearer ${token}` };
     },
   });
 }
