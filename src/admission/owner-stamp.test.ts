@@ -158,7 +158,7 @@ describe('a controller’s pod', () => {
     ],
     [
       'whose owner has a pod stamp for a template stamp',
-      'template-stamp-verified',
+      'template-stamp-verified] [stamp-type',
       'template-stamp-other-type',
       async (world, made) => {
         const { stored } = await world.create(pod('alices'), { by: 'alice' });
