@@ -3,7 +3,7 @@ import { FakeClock } from '../../test/fakes/fake-clock.ts';
 import { FakeTokenService } from '../../test/fakes/fake-token-service.ts';
 import { recordedToken, recordOf } from '../../test/fakes/recorded-token.ts';
 import type { TokenSource } from './credentials.ts';
-import { type LiveToken, slotKey } from './live-token.ts';
+import { type LiveToken, noteExpiry, slotKey } from './live-token.ts';
 import { LiveTokens } from './live-tokens.ts';
 import type { RecordedToken, RecordId, TokenScope } from './token-record.ts';
 
@@ -23,14 +23,16 @@ const token = (sequenceNumber: number, change: Partial<RecordedToken> = {}): Rec
 let tokens: LiveTokens;
 let added: number[];
 let removed: number[];
+let kept: number[];
 
 beforeEach(() => {
-  [added, removed] = [[], []];
+  [added, removed, kept] = [[], [], []];
   const numberOf = (live: LiveToken): number => live.recorded.token.sequenceNumber;
   tokens = new LiveTokens({
     sources: [source],
     onAdded: (live) => added.push(numberOf(live)),
     onRemoved: (live) => removed.push(numberOf(live)),
+    onKept: (live) => kept.push(numberOf(live)),
   });
 });
 
@@ -70,6 +72,15 @@ describe('the tokens of a record', () => {
   ])('of one slot are generations, of which the current is %s', (_, recorded, number) => {
     apply(...recorded);
     expect([current(), slot()?.generations.length]).toEqual([number, recorded.length]);
+  });
+
+  it('whose tombstone is taken away must be proven anew', () => {
+    apply(token(1, { tombstonedAt: 5 }), token(2));
+    const all = [...tokens.values()];
+    for (const live of all) noteExpiry(live, 10n, 10);
+    apply(token(1), token(2));
+    expect(kept).toEqual([1]);
+    expect(all.map(({ cached }) => cached === undefined)).toEqual([true, false]);
   });
 
   it.each<[string, Partial<RecordedToken>]>([

@@ -9,6 +9,8 @@ export interface LiveTokensOptions {
   readonly sources: readonly TokenSource[];
   /** A token that was not known before. It can be found in its slot by now. */
   readonly onAdded: (live: LiveToken) => void;
+  /** Its tombstone was taken away, by whomever. Whether it lives must be shown anew: somebody may have cancelled it. */
+  readonly onKept: (live: LiveToken) => void;
   /** It is recorded no more, so somebody has done with it. */
   readonly onRemoved: (live: LiveToken) => void;
 }
@@ -58,12 +60,14 @@ export class LiveTokens {
     // By key: one that is searched for in a list makes a record of a thousand tokens a matter of seconds.
     const gone = new Map((this.#records.get(key) ?? NONE).map((live) => [tokenKey(live.recorded), live]));
     const added: LiveToken[] = [];
+    const kept: LiveToken[] = [];
     const now: LiveToken[] = [];
     for (const recorded of record?.tokens ?? []) {
       const source = this.#sourceOf(recorded);
       if (source === undefined) continue;
       const known = gone.get(tokenKey(recorded));
       const live = known ?? createLiveToken(recorded, this.#slotOf(source, id, recorded));
+      if (live.recorded.tombstonedAt !== undefined && recorded.tombstonedAt === undefined) kept.push(live);
       live.recorded = recorded;
       now.push(live);
       if (known === undefined) added.push(live);
@@ -78,6 +82,7 @@ export class LiveTokens {
       this.#renumber(live, (others) => others.filter((other) => other !== live));
     }
     for (const live of added) this.#renumber(live, (others) => others.concat(live));
+    for (const live of kept) live.cached = undefined;
     this.#size += added.length - removed.length;
     this.#counts.set(id.namespace, this.countIn(id.namespace) + added.length - removed.length);
     if (this.countIn(id.namespace) === 0) this.#counts.delete(id.namespace);
@@ -87,6 +92,7 @@ export class LiveTokens {
       this.#settle(slot, generations.length === after.length ? after : exactly(generations));
     for (const live of removed) this.#options.onRemoved(live);
     for (const live of added) this.#options.onAdded(live);
+    for (const live of kept) this.#options.onKept(live);
   }
 
   #renumber({ recorded }: LiveToken, change: (others: readonly LiveToken[]) => readonly LiveToken[]): void {

@@ -309,8 +309,8 @@ export class TokenCache {
     );
   }
 
-  #isAlive({ lapsesAt, closing, dead, gone }: LiveToken, now = this.#options.now()): boolean {
-    return now < lapsesAt && !closing && !dead && !gone;
+  #isAlive({ cached, lapsesAt, closing, dead, gone }: LiveToken, now = this.#options.now()): boolean {
+    return cached !== undefined && now < lapsesAt && !closing && !dead && !gone;
   }
 
   #isYoung({ cached, recorded }: LiveToken, now = this.#options.now()): boolean {

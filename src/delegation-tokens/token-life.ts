@@ -106,6 +106,7 @@ export class TokenLife {
     this.tokens = new LiveTokens({
       sources: options.sources,
       onAdded: (live) => this.#add(live),
+      onKept: (live) => this.#renewers.get(live.slot.source)?.schedule(live, this.now()),
       onRemoved: (live) => this.#renewers.get(live.slot.source)?.remove(live),
     });
     this.#book = new RecordBook({

@@ -151,6 +151,21 @@ describe('a token whose last pod ends', () => {
     expect(world.tokenService.liveTokens).toEqual([1]);
   });
 
+  it('is not handed out unproven after a cancellation that may have been done', async () => {
+    await world.clock.advance(INTERVAL_MS / 2 - idleMs / 2);
+    const [live] = world.life.tokens.values();
+    if (live === undefined) throw new Error('no token');
+    world.pods.delete(pod);
+    world.tokenService.failNext('cancel', down());
+    while (world.count('cancel') === 0) await world.clock.advance(1_000);
+    await world.tokenService.cancel(live.recorded.token);
+    world.pod({ uid: 'uid-2' });
+    while (states()[0] !== 'current') await world.clock.advance(100);
+    const asked = world.get({ uid: 'uid-2' });
+    await world.clock.advance(10_000);
+    expect(world.tokenService.liveTokens).toContain((await asked).token.sequenceNumber);
+  });
+
   it('is not cancelled before the tombstone is written', async () => {
     world.pods.delete(pod);
     await world.clock.advance(idleMs - LOOK_MS);
@@ -341,5 +356,52 @@ describe('a process that dies', () => {
     await world.clock.advance(2 * LOOK_MS);
     expect(world.backing.records.size).toBe(0);
     expect(world.eventsOf('dead')).toEqual([]);
+  });
+});
+
+describe('two processes, as while one replaces the other,', () => {
+  const options = { replica: 'two' };
+  let other: LifeWorld;
+
+  /** The other one keeps the token, as its rules say. */
+  beforeEach(async () => {
+    const { clock, tokenService, backing } = world;
+    other = await new LifeWorld({
+      clock,
+      tokenService,
+      backing,
+      sharing: { cancelPolicyOf: () => 'never' },
+      options,
+    }).start();
+  });
+
+  const untilKept = async (): Promise<void> => {
+    while (other.eventsOf('kept').length === 0) await world.clock.advance(1_000);
+  };
+
+  it('cancel nothing that one of them kept, and handed out, while the other listed the pods', async () => {
+    world.pods.delete(pod);
+    const listed = Promise.withResolvers<void>();
+    world.listing = listed.promise;
+    await untilKept();
+    expect(world.listed).toBe(1);
+    world.pod({ uid: 'uid-2' });
+    const { token } = await other.get({ uid: 'uid-2' });
+    listed.resolve();
+    await world.clock.advance(10 * LOOK_MS);
+    expect(world.tokenService.liveTokens).toContain(token.sequenceNumber);
+    expect(world.count('cancel')).toBe(0);
+  });
+
+  it('both renew what one of them kept, also the one that could not cancel it', async () => {
+    world.pods.delete(pod);
+    world.tokenService.failNext('cancel', down());
+    while (world.eventsOf('failed').length === 0) await world.clock.advance(100);
+    world.podsFail = true;
+    await untilKept();
+    world.pod({ uid: 'uid-2' });
+    await other.life.stop();
+    await world.clock.advance(2 * INTERVAL_MS);
+    expect(world.tokenService.liveTokens).toEqual([1]);
   });
 });

@@ -45,6 +45,12 @@ export interface UnusedTokensOptions {
   readonly breathe: () => Promise<void>;
 }
 
+/** A token, and the tombstone that it had when it was looked at. */
+interface Judged {
+  readonly live: LiveToken;
+  readonly tombstonedAt: number;
+}
+
 /** How many are tombstoned, or cancelled, at once. */
 const AT_ONCE = 8;
 
@@ -116,25 +122,27 @@ export class UnusedTokens {
 
   async #judgeTombstoned(): Promise<void> {
     const { tokens, now, stalenessMs, holders, breathe, sharing, onEvent } = this.#options;
-    const ripe: LiveToken[] = [];
-    const kept: LiveToken[] = [];
+    const ripe: Judged[] = [];
+    const kept: Judged[] = [];
     await inTurns(tokens.values(), { size: LOOK_CHUNK, breathe }, (live) => {
-      if (live.recorded.tombstonedAt === undefined) return;
-      const hasReachedAll = this.#msSinceSeen(live, live.recorded.tombstonedAt) > stalenessMs;
+      const { tombstonedAt } = live.recorded;
+      if (tombstonedAt === undefined) return;
+      const hasReachedAll = this.#msSinceSeen(live, tombstonedAt) > stalenessMs;
       if (!hasReachedAll || now() - (live.unansweredAt ?? -Infinity) < pauseMs(live.failures)) return;
       // The rules may be others than when it was tombstoned.
       const { id, stampedUser } = live.slot;
-      (sharing.cancelPolicyOf(id.namespace, stampedUser) === 'never' ? kept : ripe).push(live);
+      const isKept = sharing.cancelPolicyOf(id.namespace, stampedUser) === 'never';
+      (isKept ? kept : ripe).push({ live, tombstonedAt });
     });
-    await inParallel(kept, (live) => this.#keep(live));
+    await inParallel(kept, (judged) => this.#keep(judged));
     // One list for all of a namespace; for what all namespaces share, one of everything.
-    const byNamespace = Map.groupBy(ripe, (live) => live.slot.id.namespace);
+    const byNamespace = Map.groupBy(ripe, ({ live }) => live.slot.id.namespace);
     for (const [namespace, ofNamespace] of byNamespace) {
       try {
-        const scopes = new Set(ofNamespace.map((live) => live.slot.scope.type));
+        const scopes = new Set(ofNamespace.map(({ live }) => live.slot.scope.type));
         const index = await HolderIndex.of(await holders.listNow(namespace), { scopes, breathe });
-        await inParallel(ofNamespace, (live) =>
-          index.holdersOf(live, stalenessMs) > 0 ? this.#keep(live) : this.#cancel(live),
+        await inParallel(ofNamespace, (judged) =>
+          index.holdersOf(judged.live, stalenessMs) > 0 ? this.#keep(judged) : this.#cancel(judged),
         );
       } catch (error) {
         onEvent?.({ type: 'holders-unknown', error });
@@ -154,15 +162,19 @@ export class UnusedTokens {
     return 0;
   }
 
-  async #keep(live: LiveToken): Promise<void> {
+  async #keep({ live, tombstonedAt: judgedAt }: Judged): Promise<void> {
     const { onKept, onEvent } = this.#options;
     onKept(live);
     try {
       // Nobody has needed a newer one since: then it is the one that is handed out, as before.
       const isLatest = !live.slot.generations.some((other) => other !== live && isInUse(other));
-      await this.#write(live, ({ tombstonedAt: _tombstonedAt, retiredAt, ...recorded }) =>
-        isLatest || retiredAt === undefined ? recorded : { ...recorded, retiredAt },
-      );
+      await this.#write(live, (known) => {
+        const { tombstonedAt, retiredAt, ...recorded } = known;
+        // Somebody else is about to cancel it, and has listed the pods later: whom we have seen there has ended.
+        if (tombstonedAt !== judgedAt) return known;
+        return isLatest || retiredAt === undefined ? recorded : { ...recorded, retiredAt };
+      });
+      if (live.recorded.tombstonedAt !== undefined) return;
       live.unheldSince = undefined;
       onEvent?.({ type: 'kept', live });
     } catch (error) {
@@ -170,11 +182,14 @@ export class UnusedTokens {
     }
   }
 
-  async #cancel(live: LiveToken): Promise<void> {
+  async #cancel(judged: Judged): Promise<void> {
     const { clock, now, timeoutMs, onSettled, onEvent, onStep } = this.#options;
+    const { live } = judged;
     onStep?.('unheld');
-    onSettled(live);
     try {
+      // Kept by somebody else, who may have handed it out again, or seen to by him.
+      if (!(await this.#renewTombstone(judged))) return;
+      onSettled(live);
       const onTimeout = () => new TokenServiceError('unreachable', `not cancelled within ${timeoutMs} ms`);
       const deadline = clock.now() + timeoutMs;
       await withDeadline({ clock, timeoutMs, onTimeout }, (signal) =>
@@ -191,7 +206,21 @@ export class UnusedTokens {
     }
   }
 
-  /** Changes the token in its record; undefined takes it out. */
+  /**
+   * Writes another tombstone in the place of the one that was judged, so that of two who have judged the same, one to keep
+   * the token and one to cancel it, only the first has his way. False: the one that was judged is not there any more.
+   */
+  async #renewTombstone({ live, tombstonedAt }: Judged): Promise<boolean> {
+    const again = Math.max(this.#options.now(), tombstonedAt + 1);
+    await this.#write(live, (known) =>
+      known.tombstonedAt === tombstonedAt ? { ...known, tombstonedAt: again } : known,
+    );
+    if (live.gone || live.recorded.tombstonedAt !== again) return false;
+    this.#msSinceSeen(live, again);
+    return true;
+  }
+
+  /** Changes the token in its record; undefined takes it out, and what it is leaves it as it is. */
   async #write(
     { slot, recorded }: LiveToken,
     change: (recorded: RecordedToken) => RecordedToken | undefined,
@@ -230,6 +259,7 @@ export async function changeToken(
         const known = record.tokens.find((token) => isSameToken(token, recorded));
         if (known === undefined) return undefined;
         const changed = change(known);
+        if (changed === known) return undefined;
         const others = record.tokens.filter((token) => token !== known);
         return { ...record, tokens: changed === undefined ? others : others.concat(changed) };
       },

@@ -50,6 +50,8 @@ export class LifeWorld {
   /** What the reflector knows, where that is not what the API server knows. */
   seen: Iterable<HolderPod> | undefined | 'all' = 'all';
   podsFail = false;
+  /** A list of the pods is answered no sooner, with those there were when it was asked for. */
+  listing: Promise<void> = Promise.resolve();
   listed = 0;
 
   constructor(options: LifeWorldOptions = {}) {
@@ -75,7 +77,8 @@ export class LifeWorld {
           this.listed += 1;
           if (this.podsFail) return Promise.reject(new Error('the API server does not answer'));
           const all = [...this.pods];
-          return Promise.resolve(all.filter((pod) => namespace === undefined || pod.namespace === namespace));
+          const found = all.filter((pod) => namespace === undefined || pod.namespace === namespace);
+          return this.listing.then(() => found);
         },
       },
       clock,
