@@ -8,16 +8,16 @@ const LIFE_MS = 7 * DAY_MS;
 /** Hadoop's clock is another one than ours, by so much. */
 let aheadMs: number;
 let now: number;
-let jumps: number;
+let jumpedMs: number;
 let intervalMs: number;
 let times: SourceTimes;
 
 beforeEach(() => {
   aheadMs = 90_000;
   now = Date.parse('2026-01-01T00:00:00Z');
-  jumps = 0;
+  jumpedMs = 0;
   intervalMs = DAY_MS;
-  times = new SourceTimes({ now: () => now, jumps: () => jumps });
+  times = new SourceTimes({ now: () => now, jumpedMs: () => jumpedMs });
 });
 
 const hadoop = (): number => now + aheadMs;
@@ -100,7 +100,7 @@ describe('the times of a source', () => {
     renew(token);
     now += byMs;
     aheadMs -= byMs;
-    jumps += 1;
+    jumpedMs += byMs;
     for (let round = 0; round < 3; round += 1) {
       const lapses = renew(token);
       expect(lapses.told).toBe(lapses.true);
@@ -110,6 +110,38 @@ describe('the times of a source', () => {
     issue();
     renew(token);
     expect(times.intervalMs).toBe(HOUR_MS);
+  });
+
+  it.each([
+    ['was set forward by 2 s', 2_000, 2_000],
+    ['was set forward by 8 h', 8 * HOUR_MS, 8 * HOUR_MS],
+    ['jumped as the machine slept for 8 h', 8 * HOUR_MS, 0],
+  ])('follow an interval that was made shorter, also when our clock %s', (_, byMs, setByMs) => {
+    const token = issue();
+    renew(token);
+    now += byMs;
+    aheadMs -= setByMs;
+    jumpedMs += byMs;
+    intervalMs = HOUR_MS;
+    for (let round = 0; round < 3; round += 1) {
+      const lapses = renew(token);
+      expect(lapses.told).toBeLessThanOrEqual(lapses.true);
+      expect(lapses.told).toBeGreaterThan(lapses.true - 10_000);
+      expect(times.intervalMs).toBeLessThanOrEqual(HOUR_MS);
+      now += HOUR_MS / 2;
+    }
+  });
+
+  it('are rather too short than too long for an interval that was made longer when our clock had jumped', () => {
+    const token = issue();
+    renew(token);
+    now += HOUR_MS;
+    aheadMs -= HOUR_MS;
+    jumpedMs += HOUR_MS;
+    intervalMs = 2 * DAY_MS;
+    const lapses = renew(token);
+    expect(lapses.told).toBeLessThanOrEqual(lapses.true);
+    expect(times.intervalMs).toBe(2 * DAY_MS - HOUR_MS);
   });
 
   it('follow the clock of the server that was set, with the next issue', () => {
@@ -142,7 +174,7 @@ describe('an issue that took long', () => {
     const token = issue({ beforeMs: 1_000 });
     now += HOUR_MS;
     aheadMs -= HOUR_MS;
-    jumps += 1;
+    jumpedMs += HOUR_MS;
     const lapses = renew(token);
     expect([lapses.told, times.intervalMs]).toEqual([lapses.true, 20_000]);
   });
@@ -164,7 +196,7 @@ describe('after a restart', () => {
   /** What an earlier process recorded, by a clock that was off by so much. */
   const recorded = (offMs: number): Issued => {
     const token = issue();
-    times = new SourceTimes({ now: () => now, jumps: () => jumps });
+    times = new SourceTimes({ now: () => now, jumpedMs: () => jumpedMs });
     now += HOUR_MS;
     return { ...token, issuedAt: token.issuedAt + offMs };
   };

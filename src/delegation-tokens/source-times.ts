@@ -3,12 +3,14 @@ import type { DelegationToken } from './token-service.ts';
 /** The steady clock; see `SteadyClock`. */
 export interface SteadyTime {
   readonly now: () => number;
-  /** How often it has jumped forward so far. */
-  readonly jumps: () => number;
+  /** By how much it has jumped forward so far, in all. */
+  readonly jumpedMs: () => number;
 }
 
 /** A renewal gives at least that: less is a sign that we are wrong about the server's clock. */
 const LEAST_INTERVAL_MS = 5_000;
+/** An interval that differs by no more than this share is the same for all that is done with it. */
+const SAME_SHARE = 0.1;
 
 type Dates = Pick<DelegationToken, 'issueDate' | 'maxDate'>;
 
@@ -17,15 +19,16 @@ type Dates = Pick<DelegationToken, 'issueDate' | 'maxDate'>;
  * tells the server's time, and every renewal that is not cut off by the token's end tells the server's time plus the
  * interval. So an interval that was changed is known with the next renewal.
  *
- * When our clock has jumped since, a renewal can tell only one of the two: then the interval stays, until an issue tells
- * more. All times of ours are ms by the steady clock.
+ * When our clock has jumped since, it was set, or the machine slept, and a renewal can tell only one of the two: then the
+ * interval stays if that explains what the renewal gave. If it does not, it was changed, and is rather too short than too
+ * long until an issue tells more. All times of ours are ms by the steady clock.
  */
 export class SourceTimes {
   readonly #steady: SteadyTime;
   #intervalMs: number | undefined;
   /** Our time minus the server's. */
   #offsetMs: number | undefined;
-  #anchoredAtJump = 0;
+  #anchoredAtJumpedMs = 0;
   /** The true offset may be greater by this much: for so long an issue was under way. */
   #unsureMs = Number.POSITIVE_INFINITY;
 
@@ -56,12 +59,19 @@ export class SourceTimes {
     if (expiresAt >= token.maxDate) return;
     // By the time of the answer, so rather too short than too long.
     const givesMs = Number(expiresAt) - (answeredAt - this.#offsetMs);
-    const isAnchored = this.#anchoredAtJump === this.#steady.jumps();
-    if (givesMs >= LEAST_INTERVAL_MS && (this.#intervalMs === undefined || isAnchored)) {
+    const known = this.#intervalMs;
+    // As if the machine slept; if the clock was set instead, it is more by that.
+    const jumpedMs = this.#steady.jumpedMs() - this.#anchoredAtJumpedMs;
+    const mostMs = givesMs + jumpedMs;
+    const isKnown =
+      known !== undefined && jumpedMs > 0 && givesMs <= known && known * (1 - SAME_SHARE) <= mostMs;
+    if (!isKnown && givesMs >= LEAST_INTERVAL_MS) {
       this.#intervalMs = givesMs;
-    } else {
-      this.#anchor(answeredAt - (Number(expiresAt) - (this.#intervalMs ?? LEAST_INTERVAL_MS)));
+      return;
     }
+    // So little is no interval: it was set.
+    if (!isKnown && jumpedMs > 0 && mostMs >= LEAST_INTERVAL_MS) this.#intervalMs = mostMs;
+    this.#anchor(answeredAt - (Number(expiresAt) - (this.#intervalMs ?? LEAST_INTERVAL_MS)));
   }
 
   /** The server's time on our clock. Before anything is known of the source, as if the clocks agreed. */
@@ -78,7 +88,7 @@ export class SourceTimes {
 
   #anchor(offsetMs: number): void {
     this.#offsetMs = offsetMs;
-    this.#anchoredAtJump = this.#steady.jumps();
+    this.#anchoredAtJumpedMs = this.#steady.jumpedMs();
   }
 }
 

@@ -117,7 +117,7 @@ export class TokenLife {
     });
     this.prover = new TokenProver({
       clock,
-      steady: { now, jumps: () => this.#steady.jumps },
+      steady: { now, jumpedMs: () => this.#steady.jumpedMs },
       random,
       timeoutMs: flightTimeoutMs,
       schedule: (live, dueAt) => this.#renewers.get(live.slot.source)?.schedule(live, dueAt),

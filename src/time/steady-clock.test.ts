@@ -12,8 +12,10 @@ interface Step {
   readonly setMs?: number;
 }
 
-/** What the steady clock says after each step, since the start, and its jumps. */
-async function after(steps: readonly Step[]): Promise<{ readonly says: number[]; readonly jumps: number }> {
+/** What the steady clock says after each step, since the start, and how far it has jumped. */
+async function after(
+  steps: readonly Step[],
+): Promise<{ readonly says: number[]; readonly jumpedMs: number }> {
   const clock = new FakeClock(START);
   const steady = new SteadyClock(clock);
   const says: number[] = [];
@@ -22,7 +24,7 @@ async function after(steps: readonly Step[]): Promise<{ readonly says: number[];
     if (setMs !== 0) clock.set(clock.now() + setMs);
     says.push(steady.now() - START);
   }
-  return { says, jumps: steady.jumps };
+  return { says, jumpedMs: steady.jumpedMs };
 }
 
 describe('SteadyClock', () => {
@@ -42,24 +44,40 @@ describe('SteadyClock', () => {
       'believes a jump forward',
       [{ passMs: 100, setMs: 3_600_000 }, { passMs: 50 }],
       [3_600_100, 3_600_150],
-      1,
+      3_600_000,
     ],
     ['does not take a small step for a jump', [{ passMs: 100, setMs: 1_000 }], [100], 0],
     [
       'stays ahead when the clock is set back and then right',
       [{ setMs: -60_000 }, { setMs: 60_000 }],
       [0, 60_000],
-      1,
+      60_000,
     ],
     [
       'stays ahead when the clock is set forward and then right',
       [{ setMs: 60_000 }, { setMs: -60_000 }],
       [60_000, 60_000],
-      1,
+      60_000,
     ],
-    ['counts each jump', [{ setMs: 5_000 }, { setMs: 5_000 }], [5_000, 10_000], 2],
-  ])('%s', async (_, steps, says, jumps) => {
-    expect(await after(steps)).toEqual({ says, jumps });
+    ['counts each jump', [{ setMs: 5_000 }, { setMs: 5_000 }], [5_000, 10_000], 10_000],
+    [
+      'is not left behind by small steps, one after the other',
+      [
+        { passMs: 100, setMs: 900 },
+        { passMs: 100, setMs: 900 },
+        { passMs: 100, setMs: 900 },
+      ],
+      [100, 2_000, 2_100],
+      1_800,
+    ],
+    [
+      'does not take small steps to and fro for a jump',
+      [{ setMs: 900 }, { setMs: -900 }, { setMs: 900 }],
+      [0, 0, 0],
+      0,
+    ],
+  ])('%s', async (_, steps, says, jumpedMs) => {
+    expect(await after(steps)).toEqual({ says, jumpedMs });
   });
 
   it('never goes back, and never runs late', async () => {
