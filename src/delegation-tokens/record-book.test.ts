@@ -180,6 +180,29 @@ describe('what the store tells', () => {
     await store.tellNext();
     expect(told).toStrictEqual([['a']]);
   });
+
+  it('of a removal counts once the store can be asked again', async () => {
+    await book.change(id, add('a'), { signal: never });
+    await byOther(clear);
+    store.news.shift();
+    store.failNext('unreachable', 'unreachable', 'unreachable');
+    await store.tellNext();
+    await clock.advance(5_000);
+    expect(told).toStrictEqual([['a'], undefined]);
+    expect(clock.sleeping).toBe(0);
+  });
+
+  it('of a removal is asked about no more when it was stopped', async () => {
+    await book.change(id, add('a'), { signal: never });
+    await byOther(clear);
+    store.news.shift();
+    store.away = true;
+    await store.tellNext();
+    await clock.advance(5_000);
+    await book.stop();
+    await settle();
+    expect(clock.sleeping).toBe(0);
+  });
 });
 
 describe('an answer that comes after newer news', () => {

@@ -24,6 +24,7 @@ const RETRY = { firstMs: 100, capMs: 2_000 };
 export class RecordBook {
   readonly #options: RecordBookOptions;
   readonly #known = new Map<string, StoredRecord>();
+  readonly #stopped = new AbortController();
   /** The end of the last change that waits or is under way, by record. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
@@ -37,6 +38,7 @@ export class RecordBook {
   }
 
   async stop(): Promise<void> {
+    this.#stopped.abort();
     await this.#options.store.stop();
   }
 
@@ -127,12 +129,24 @@ export class RecordBook {
     else this.#learnNewer(id, stored, known);
   }
 
-  /** It may have been made anew since it was removed. Until that is known, what is known counts. */
+  /**
+   * It may have been made anew since it was removed. Until that is known, what is known counts; but nobody else tells, and
+   * what was removed with it may have been cancelled.
+   */
   async #confirmGone(id: RecordId): Promise<void> {
-    try {
-      await this.#read(id);
-    } catch {
-      // The next change of this record finds out.
+    const { clock, random } = this.#options;
+    const { signal } = this.#stopped;
+    const key = keyOf(id);
+    const known = this.#known.get(key);
+    const backoff = new Backoff({ ...RETRY, random });
+    while (!signal.aborted && this.#known.get(key) === known) {
+      try {
+        return await this.#read(id);
+      } catch (error) {
+        // The next change of this record finds out.
+        if (!(error instanceof TokenStoreError) || error.failure !== 'unreachable') return;
+      }
+      await clock.sleep(backoff.next(), signal).catch(() => undefined);
     }
   }
 
