@@ -67,6 +67,13 @@ export class TokenIssuer {
     return this.#unrecorded.size;
   }
 
+  /** The record as it is now: a write whose reply was lost may have been done. What is cancelled later is not recorded anew. */
+  noteRecord({ tokens }: TokenRecord): void {
+    for (const [key, left] of this.#unrecorded) {
+      if (tokens.some((token) => isSameToken(token, left))) this.#unrecorded.delete(key);
+    }
+  }
+
   /**
    * Resolves when the record holds a token of the slot that none of `known` is: ours, or one that another replica has
    * made meanwhile. Rejects with TokenServiceError, TokenStoreError, or the signal's reason.

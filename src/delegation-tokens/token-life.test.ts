@@ -86,6 +86,26 @@ describe('one token', () => {
     expect([world.count('issue'), world.life.issuer.unrecorded]).toEqual([1, 0]);
   });
 
+  it('whose record got through, unheard, does not count as unrecorded, and does not come back when it is cancelled', async () => {
+    world.tokenService.hang('issue');
+    const asked = world.get().catch((error: unknown) => error);
+    await settle();
+    world.store.failNext('reply-lost');
+    world.tokenService.resume();
+    await settle();
+    world.store.away = true;
+    await world.clock.advance(100_000);
+    expect(await asked).toBeInstanceOf(Error);
+    world.store.away = false;
+    expect([world.backing.tokens.length, world.life.issuer.unrecorded]).toEqual([1, 0]);
+    await world.clock.advance(INTERVAL_MS / 2);
+    expect(world.backing.tokens).toEqual([]);
+    const next = world.get();
+    await world.clock.advance(5_000);
+    expect((await next).token.sequenceNumber).toBe(2);
+    expect(world.eventsOf('dead')).toEqual([]);
+  });
+
   it('leaves no claim when Hadoop refuses', async () => {
     world.tokenService.failNext('issue', new TokenServiceError('denied', 'no'));
     await expect(world.get()).rejects.toThrow('no');

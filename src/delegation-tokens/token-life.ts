@@ -113,7 +113,10 @@ export class TokenLife {
       store: options.store,
       clock,
       random,
-      onRecord: (id, record) => this.tokens.apply(id, record),
+      onRecord: (id, record) => {
+        if (record !== undefined) this.issuer.noteRecord(record);
+        this.tokens.apply(id, record);
+      },
     });
     this.prover = new TokenProver({
       clock,
