@@ -16,6 +16,8 @@ export interface RecordBookOptions {
 export type Change = (record: TokenRecord) => TokenRecord | undefined;
 
 const RETRY = { firstMs: 100, capMs: 2_000 };
+/** Of a read that nobody waits for: there may be thousands. */
+const CONFIRM = { firstMs: 100, capMs: 10_000 };
 
 /**
  * The records as far as they are known here, and the way to change one: read, change, compare-and-swap, again after a
@@ -138,7 +140,7 @@ export class RecordBook {
     const { signal } = this.#stopped;
     const key = keyOf(id);
     const known = this.#known.get(key);
-    const backoff = new Backoff({ ...RETRY, random });
+    const backoff = new Backoff({ ...CONFIRM, random });
     while (!signal.aborted && this.#known.get(key) === known) {
       try {
         return await this.#read(id);
