@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 
 import { FakeClock, settle } from '../../test/fakes/fake-clock.ts';
-import { BoundedQueue, QueueFullError, QueueTimeoutError } from './bounded-queue.ts';
+import { BoundedQueue, QueueFullError, type QueueRunOptions, QueueTimeoutError } from './bounded-queue.ts';
 
 function world({ inFlight = 1, waiting = 2, lanes = 1 } = {}) {
   const clock = new FakeClock();
@@ -26,6 +26,24 @@ const never = () => new Promise<never>(() => {});
 
 const outcomeOf = async (call: Promise<unknown>): Promise<unknown> =>
   await call.catch((error: unknown) => error);
+
+/** One runs until `end`; those that come then wait, and `began` tells in which order their turn came. */
+function busy(waiting: number, lanes: number) {
+  const made = world({ waiting, lanes });
+  const { queue, begun } = made;
+  const first = made.work('first');
+  const running = queue.run(first.run);
+  return {
+    ...made,
+    come: (name: string, options: QueueRunOptions) =>
+      outcomeOf(queue.run(async () => void begun.push(name), options)),
+    end: async () => {
+      first.end();
+      await running;
+    },
+    began: () => begun.slice(1),
+  };
+}
 
 describe('a full queue', () => {
   it('refuses at once, and begins nothing', async () => {
@@ -213,27 +231,18 @@ describe('a caller that waits', () => {
 describe('lanes', () => {
   const [URGENT, USUAL, LATER] = [0, 1, 2];
 
-  /** One runs until `end`; the others wait, each in the lane of its first letter. */
-  function busy(waiting: number) {
-    const made = world({ waiting, lanes: 3 });
-    const first = made.work('first');
-    const running = made.queue.run(first.run);
-    const lanes: Readonly<Record<string, number>> = { u: URGENT, i: USUAL, l: LATER };
-    const come = (name: string, more: { maxWaitMs?: number; signal?: AbortSignal } = {}) => {
-      const { queue, begun } = made;
-      const lane = lanes[name.charAt(0)] ?? URGENT;
-      return outcomeOf(queue.run(async () => void begun.push(name), { lane, ...more }));
-    };
-    const end = async () => {
-      first.end();
-      await running;
-    };
-    const began = () => made.begun.slice(1);
-    return { ...made, come, end, began };
+  const LANES: Readonly<Record<string, number>> = { u: URGENT, i: USUAL, l: LATER };
+
+  /** Each waits in the lane of its first letter. */
+  function threeLanes(waiting: number) {
+    const made = busy(waiting, 3);
+    const come = (name: string, more: QueueRunOptions = {}) =>
+      made.come(name, { lane: LANES[name.charAt(0)] ?? URGENT, ...more });
+    return { ...made, come };
   }
 
   it('go by urgency, and each in the order of coming', async () => {
-    const { queue, come, end, began } = busy(10);
+    const { queue, come, end, began } = threeLanes(10);
     const calls = ['l1', 'i1', 'u1', 'l2', 'i2', 'u2', 'i3'].map((name) => come(name));
     expect([queue.waiting, queue.waitingByLane]).toEqual([7, [2, 3, 2]]);
     await end();
@@ -248,7 +257,7 @@ describe('lanes', () => {
     ['the youngest of the last lane also for one of the lane between', ['u1', 'l1', 'l2', 'i1'], 'i2', 'l2'],
     ['the only one', ['u1', 'u2', 'u3', 'l1'], 'i1', 'l1'],
   ])('who comes to a full queue displaces %s', async (_, waiting, comer, displaced) => {
-    const { queue, come, end, began } = busy(4);
+    const { queue, come, end, began } = threeLanes(4);
     const calls = new Map(waiting.map((name) => [name, come(name)]));
     const last = come(comer);
     expect(await calls.get(displaced)).toBeInstanceOf(QueueFullError);
@@ -268,7 +277,7 @@ describe('lanes', () => {
     ['l3', ['l1', 'i1']],
     ['l3', ['u1', 'u2']],
   ])('%s is refused when %j wait and nobody else may: none is less urgent', async (comer, waiting) => {
-    const { queue, come, end, began } = busy(2);
+    const { queue, come, end, began } = threeLanes(2);
     const calls = waiting.map((name) => come(name));
     const refused = await come(comer);
     expect(refused).toBeInstanceOf(QueueFullError);
@@ -280,7 +289,7 @@ describe('lanes', () => {
   });
 
   it('keep every urgent call through a flood of others', async () => {
-    const { queue, come, end, began } = busy(20);
+    const { queue, come, end, began } = threeLanes(20);
     const flood: Promise<unknown>[] = [];
     const urgent: Promise<unknown>[] = [];
     for (let index = 0; index < 1000; index += 1) {
@@ -295,7 +304,7 @@ describe('lanes', () => {
   });
 
   it('leave neither timer nor listener of who was displaced, nor count it twice', async () => {
-    const { clock, queue, come, end, began } = busy(1);
+    const { clock, queue, come, end, began } = threeLanes(1);
     const caller = new AbortController();
     const displaced = come('l1', { maxWaitMs: 100, signal: caller.signal });
     const urgent = come('u1');
@@ -310,13 +319,13 @@ describe('lanes', () => {
   });
 
   it('have no room where nobody may wait', async () => {
-    const { come, end } = busy(0);
+    const { come, end } = threeLanes(0);
     expect(await come('u1')).toBeInstanceOf(QueueFullError);
     await end();
   });
 
   it('that are not there are a bug of the caller', async () => {
-    const { queue, end } = busy(2);
+    const { queue, end } = threeLanes(2);
     await expect(queue.run(never, { lane: 3 })).rejects.toBeInstanceOf(RangeError);
     await end();
     expect([queue.running, queue.waiting]).toEqual([0, 0]);
@@ -394,23 +403,16 @@ it('runs 10,000 in order of their coming, 8 at once, with others leaving in betw
 });
 
 describe('parties', () => {
-  function busy(waiting: number) {
-    const made = world({ waiting, lanes: 2 });
-    const first = made.work('first');
-    const running = made.queue.run(first.run);
+  /** Each is of the party of its first letter. */
+  function twoLanes(waiting: number) {
+    const made = busy(waiting, 2);
     const come = (name: string, lane = 0, signal?: AbortSignal) =>
-      outcomeOf(
-        made.queue.run(async () => void made.begun.push(name), { party: name.charAt(0), lane, signal }),
-      );
-    const end = async () => {
-      first.end();
-      await running;
-    };
-    return { ...made, come, end, began: () => made.begun.slice(1) };
+      made.come(name, { party: name.charAt(0), lane, signal });
+    return { ...made, come };
   }
 
   it('take turns, also when some of them leave', async () => {
-    const { come, end, began } = busy(10);
+    const { come, end, began } = twoLanes(10);
     const leaving = new AbortController();
     const calls = ['a1', 'a2', 'a3', 'a4'].map((name) => come(name));
     calls.push(come('b1', 0, leaving.signal), come('b2'), come('c1'), come('b3'));
@@ -421,7 +423,7 @@ describe('parties', () => {
   });
 
   it('of which one has filled the queue make room for others until they have as many', async () => {
-    const { queue, come, end, began } = busy(4);
+    const { queue, come, end, began } = twoLanes(4);
     const flood = ['a1', 'a2', 'a3', 'a4'].map((name) => come(name));
     expect(await come('a5')).toBeInstanceOf(QueueFullError);
     const others = [come('b1'), come('b2')];
@@ -437,7 +439,7 @@ describe('parties', () => {
   });
 
   it('have their turns within their lane, and a more urgent lane before it', async () => {
-    const { come, end, began } = busy(10);
+    const { come, end, began } = twoLanes(10);
     const calls = [come('a1', 1), come('a2', 1), come('b1', 1), come('a3'), come('a4')];
     await end();
     await Promise.all(calls);
@@ -445,7 +447,7 @@ describe('parties', () => {
   });
 
   it('make room in a less urgent lane by who has most there', async () => {
-    const { come, end, began } = busy(3);
+    const { come, end, began } = twoLanes(3);
     const calls = [come('a1', 1), come('a2', 1), come('b1', 1), come('c1')];
     expect(await calls[1]).toMatchObject({
       message: '1 calls run and 3 wait, and a more urgent one came',

@@ -1,6 +1,7 @@
 import { withDeadline } from '../concurrency/deadline.ts';
 import { describeError } from '../observability/describe-error.ts';
 import type { Clock } from '../time/clock.ts';
+import { type Moment, momentOf } from '../time/moment.ts';
 import type { Revocation, RevocationsNow } from './revocations.ts';
 
 /** Between the end of one read and the start of the next. */
@@ -106,7 +107,7 @@ export class RevocationList {
   async #poll(): Promise<void> {
     const { clock, read } = this.#options;
     const { signal } = this.#stopped;
-    const startedAt = { now: clock.now(), uptime: clock.uptime() };
+    const startedAt = momentOf(clock);
     let text: string | undefined;
     try {
       const onTimeout = () => new Error(`the revocations were not read within ${READ_TIMEOUT_MS} ms`);
@@ -152,11 +153,6 @@ export class RevocationList {
     this.#lastOutcome = outcome;
     this.#options.onEvent({ ...event, changed });
   }
-}
-
-interface Moment {
-  readonly now: number;
-  readonly uptime: number;
 }
 
 /** The first line: there may be one for each entry. */

@@ -56,7 +56,7 @@ export class OwnCredentialsReader {
       );
     }
     const headers: Record<string, string> = { 'User-Agent': 'kerbridge' };
-    // A token file may end with a line break, which no header may.
+    // A token in a kubeconfig or of an exec plugin may end with a line break, which no header may.
     for (const [name, value] of Object.entries(applied.headers)) headers[name] = value.trim();
     const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername, auth } = applied;
     const tls = { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername, auth };

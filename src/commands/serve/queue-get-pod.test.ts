@@ -18,10 +18,10 @@ const POD: PodView = {
   annotations: {},
 };
 
-/** One call at a time, one more waits. Each call is answered by the test. */
-function start() {
+/** One call at a time, one more waits, or so many. Each call is answered by the test. */
+function start({ waiting = 1 } = {}) {
   const clock = new FakeClock();
-  const queue = new BoundedQueue({ clock, inFlight: 1, waiting: 1 });
+  const queue = new BoundedQueue({ clock, inFlight: 1, waiting });
   const calls: { readonly name: string; readonly signal: AbortSignal | undefined; settle: () => void }[] = [];
   const asked: GetPod = async (_namespace, name, { signal } = {}) => {
     const { promise, resolve } = Promise.withResolvers<undefined>();
@@ -57,16 +57,7 @@ describe('queueGetPod', () => {
   });
 
   it('takes those that wait by turns of their namespaces', async () => {
-    const { clock, calls, outcomeOf } = start();
-    const queue = new BoundedQueue({ clock, inFlight: 1, waiting: 5 });
-    const getPod = queueGetPod(
-      async (_namespace, name, { signal } = {}) => {
-        const { promise, resolve } = Promise.withResolvers<undefined>();
-        calls.push({ name, signal, settle: () => resolve(undefined) });
-        return await promise;
-      },
-      { queue, clock, callTimeoutMs: CALL_MS },
-    );
+    const { calls, getPod, outcomeOf } = start({ waiting: 5 });
     const names = ['a1', 'a2', 'a3', 'b1'];
     const outcomes = names.map((name) => outcomeOf(getPod(`team-${name.charAt(0)}`, name)));
     for (const _ of names) {

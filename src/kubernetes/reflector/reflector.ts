@@ -1,5 +1,6 @@
 import { Backoff } from '../../concurrency/backoff.ts';
 import type { Clock } from '../../time/clock.ts';
+import { type Moment, momentOf } from '../../time/moment.ts';
 import { TooManyRequestsError } from '../error-of-status.ts';
 import { KubernetesApiError } from '../kubernetes-api-error.ts';
 import { Completeness } from './completeness.ts';
@@ -101,12 +102,6 @@ export interface Reflector {
   readonly waitUntilSynced: (signal?: AbortSignal) => Promise<void>;
 }
 
-/** By both clocks: one may be set, the other stands still while the machine sleeps. */
-interface Moment {
-  readonly now: number;
-  readonly uptime: number;
-}
-
 /**
  * Keeps a copy of objects of the Kubernetes API by a paged LIST and a WATCH. In the place of client-node's informer, which
  * (2.0.1) ends at the first error, and neither pages, compares UIDs nor says when it is synced.
@@ -138,7 +133,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
     }
   }
 
-  const moment = (): Moment => ({ now: clock.now(), uptime: clock.uptime() });
+  const moment = (): Moment => momentOf(clock);
 
   /** Nobody can tell how long ago it was once the clock has been set back: then too long. */
   function msSince(past: Moment | undefined): number {
