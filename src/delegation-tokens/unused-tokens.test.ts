@@ -359,6 +359,29 @@ describe('a process that dies', () => {
   });
 });
 
+it('is not kept by who saw a holder when somebody else, who saw none, is cancelling it', async () => {
+  const { clock, tokenService, backing } = world;
+  const options = { replica: 'two' };
+  const other = await new LifeWorld({ clock, tokenService, backing, options }).start();
+  other.pods.add(pod);
+  const [none, one] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  world.listing = none.promise;
+  other.listing = one.promise;
+  world.pods.delete(pod);
+  tokenService.hang('cancel');
+  while (world.listed === 0 || other.listed === 0) await clock.advance(1_000);
+  none.resolve();
+  await settle();
+  expect(world.count('cancel')).toBe(1);
+  one.resolve();
+  await settle();
+  expect(backing.tokens).toMatchObject([{ tombstonedAt: expect.any(Number) }]);
+  expect(other.eventsOf('kept')).toEqual([]);
+  tokenService.resume();
+  await settle();
+  expect([tokenService.liveTokens, backing.tokens]).toEqual([[], []]);
+});
+
 describe('two processes, as while one replaces the other,', () => {
   const options = { replica: 'two' };
   let other: LifeWorld;
